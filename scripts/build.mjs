@@ -1,0 +1,59 @@
+// Builds dist/: a CommonJS entry (main.js) that sets the thread pool and imports the bundled ESM
+// program, the two worker entries, the library entry, and its type declarations.
+// Native and rarely used packages stay outside the bundle and are loaded when first needed.
+import { execFileSync } from "node:child_process";
+import { chmodSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const { version } = JSON.parse(readFileSync(`${root}package.json`, "utf8"));
+const dist = `${root}dist`;
+const shared = {
+  absWorkingDir: root,
+  platform: "node",
+  target: "node20.19",
+  bundle: true,
+  sourcemap: true,
+  legalComments: "none",
+  logLevel: "warning",
+  define: { MEMSPOOL_VERSION: JSON.stringify(version) },
+};
+
+rmSync(dist, { recursive: true, force: true });
+await build({
+  ...shared,
+  entryPoints: {
+    program: "src/cli/program.ts",
+    index: "src/index.ts",
+    "ingest-worker": "src/workers/ingest-worker.ts",
+    "store-worker": "src/workers/store-worker.ts",
+  },
+  outdir: dist,
+  format: "esm",
+  splitting: true,
+  outExtension: { ".js": ".mjs" },
+  chunkNames: "chunk-[name]-[hash]",
+  external: ["@photostructure/sqlite"],
+  // Bundled CommonJS packages call require() for Node's own modules.
+  banner: {
+    js: 'import { createRequire as memspoolRequire } from "node:module"; const require = memspoolRequire(import.meta.url);',
+  },
+});
+await build({
+  ...shared,
+  entryPoints: { main: "src/main.ts" },
+  outdir: dist,
+  format: "cjs",
+  external: ["./program.mjs"],
+  banner: { js: "#!/usr/bin/env node" },
+});
+writeFileSync(`${dist}/package.json`, '{ "type": "commonjs" }\n');
+chmodSync(`${dist}/main.js`, 0o755);
+if (!process.argv.includes("--no-types")) {
+  execFileSync(
+    process.execPath,
+    ["node_modules/typescript/bin/tsc", "-p", "tsconfig.types.json"],
+    { cwd: root, stdio: "inherit" },
+  );
+}

@@ -1,0 +1,21 @@
+/** Where everything lies below the data directory. Names only: nothing here touches the disk. */
+import { join } from "node:path";
+
+export interface DataPaths {
+  readonly home: string;
+  readonly configFile: string;
+  readonly queueDir: string;
+  readonly storeDir: string;
+  readonly storeFile: string;
+}
+
+/** @param home absolute path of the data directory */
+export function dataPaths(home: string): DataPaths {
+  return Object.freeze({
+    home,
+    configFile: join(home, "config.json"),
+    queueDir: join(home, "queue"),
+    storeDir: join(home, "store"),
+    storeFile: join(home, "store", "memspool.db"),
+  });
+}

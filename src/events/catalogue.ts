@@ -1,0 +1,73 @@
+/**
+ * Everything that memspool says happened, by name, with its fields. docs/EVENTS.md lists the same.
+ *
+ * Guarantees: an event is emitted after the durable step that it reports, never before. Fields hold
+ * ids, counts, codes and durations; never a record's text, a query or a secret.
+ */
+import type { ErrorCode } from "../errors.ts";
+
+export interface EventFields {
+  server_started: { pid: number; version: string };
+  server_stopping: { reason: string };
+  server_stopped: { ms: number };
+  message_refused: { code: number; reason: "not_json" | "not_utf8" | "too_large" | "not_a_message" };
+  capture_appended: { ulid: string; bytes: number; ms: number };
+  capture_failed: { code: ErrorCode; stored: "no" | "unknown"; errno: string };
+  capture_ingested: { count: number; inserted: number; duplicates: number; ms: number };
+  capture_quarantined: { ulid: string; code: ErrorCode; attempts: number };
+  envelope_set_aside: { ulid: string; code: ErrorCode; attempts: number; retry_in_ms: number };
+  schema_version_unknown: { ulid: string; schema_version: string };
+  id_ahead_ignored: { ulid: string; ahead_ms: number };
+  recovery_completed: {
+    temp_removed: number;
+    marks_removed: number;
+    moves_finished: number;
+    pending: number;
+    ms: number;
+  };
+  leader_elected: { pid: number };
+  leader_lost: { reason: "released" | "compromised" | "worker_ended" };
+  ingest_delayed: { code: ErrorCode; retry_in_ms: number; failures: number };
+  store_opened: { kind: string; engine_version: string; created: boolean };
+  store_missing: { advice: string };
+  store_unavailable: { code: ErrorCode; reason: string };
+  store_recovered: { away_ms: number };
+}
+
+export type EventName = keyof EventFields;
+export type Severity = "debug" | "info" | "warning" | "error" | "critical";
+
+/** Every event's severity; the log's `level` is one of these and nothing else. */
+export const EVENT_SEVERITY: Readonly<Record<EventName, Severity>> = {
+  server_started: "info",
+  server_stopping: "info",
+  server_stopped: "info",
+  message_refused: "warning",
+  capture_appended: "debug",
+  capture_failed: "error",
+  capture_ingested: "debug",
+  capture_quarantined: "error",
+  envelope_set_aside: "warning",
+  schema_version_unknown: "warning",
+  id_ahead_ignored: "warning",
+  recovery_completed: "info",
+  leader_elected: "info",
+  leader_lost: "warning",
+  ingest_delayed: "warning",
+  store_opened: "info",
+  store_missing: "warning",
+  store_unavailable: "error",
+  store_recovered: "info",
+};
+
+export type MemspoolEvent = {
+  [N in EventName]: { readonly event: N; readonly fields: Readonly<EventFields[N]> };
+}[EventName];
+
+/** Where code reports what happened. Never throws and never blocks. */
+export interface Events {
+  emit<N extends EventName>(event: N, fields: EventFields[N]): void;
+}
+
+/** For library use and tests that look elsewhere. */
+export const silentEvents: Events = { emit: () => {} };

@@ -1,0 +1,269 @@
+/**
+ * What a person or an assistant can ask of memspool: the one set of operations that the MCP tools,
+ * the command line and the hooks all call. This file holds the shapes; each operation has its own
+ * file beside it and app.ts puts them together.
+ *
+ * Every operation rejects with a MemspoolError. Shapes are those of the wire (snake_case), so that
+ * tools and `--json` print them as they are.
+ */
+import type { StoredState } from "../errors.ts";
+import type { MemoryRecord } from "../record/memory-record.ts";
+import type { FacetKind } from "../store/memory-store.ts";
+
+/** Proof that a record is on disk. */
+export interface Receipt {
+  ulid: string;
+  /** SHA-256 of the text (WTF-8), hexadecimal. */
+  sha256: string;
+  state: "pending";
+  /** ISO 8601. */
+  appended_at: string;
+}
+
+export interface CaptureInput extends MemoryRecord {
+  /** The id of an earlier attempt whose outcome was `unknown`. */
+  retry_ulid?: string | undefined;
+}
+
+export interface CaptureFailure {
+  error: {
+    code: string;
+    message: string;
+    retryable: boolean;
+    stored: StoredState;
+    ulid?: string;
+  };
+}
+
+/** Filters as callers write them. Times are ISO 8601. */
+export interface FilterInput {
+  /** Absent: the current project and records without one. `"*"`: everything. */
+  project?: string | undefined;
+  session_id?: string | undefined;
+  role?: string | undefined;
+  tier?: string | undefined;
+  source?: string | undefined;
+  tags?: readonly string[] | undefined;
+  since?: string | undefined;
+  until?: string | undefined;
+}
+
+export interface SearchInput extends FilterInput {
+  query: string;
+  limit?: number | undefined;
+  cursor?: string | undefined;
+}
+
+/** A record without its full text. */
+export interface RecordSummary {
+  ulid: string;
+  /** `occurred_at`, else `appended_at`. */
+  at: string;
+  project?: string;
+  session_id?: string;
+  role?: string;
+  tier: string;
+  source?: string;
+  tags?: string[];
+  snippet: string;
+  /** UTF-16 code units of the whole text. */
+  total_chars: number;
+  state: "pending" | "ingested";
+  superseded_by?: string;
+}
+
+export interface SearchHit extends RecordSummary {
+  score: number;
+}
+
+/** What an answer could not look at, if anything. */
+export interface Completeness {
+  /** Pending records beyond the overlay's bound, not searched. */
+  unsearched?: number;
+  /** Why ingested records are missing from this answer. */
+  store_error?: { code: string; message: string; retryable: boolean };
+}
+
+export interface SearchResult extends Completeness {
+  results: SearchHit[];
+  next_cursor?: string;
+}
+
+export interface GetInput {
+  ulid: string;
+  /** In UTF-16 code units of the text; a page never splits a surrogate pair. */
+  offset?: number | undefined;
+  length?: number | undefined;
+}
+
+export interface GetResult {
+  record: MemoryRecord & {
+    ulid: string;
+    sha256: string;
+    appended_at: string;
+    state: "pending" | "ingested" | "quarantined";
+    duplicate_of?: string;
+    superseded_by?: string;
+  };
+  total_chars: number;
+  next_offset?: number;
+}
+
+export interface RecentInput extends FilterInput {
+  /** `records` (default) is the timeline; the others list names with counts. */
+  list?: "records" | FacetKind | undefined;
+  limit?: number | undefined;
+  cursor?: string | undefined;
+  order?: "newest" | "oldest" | undefined;
+}
+
+export interface RecentResult extends Completeness {
+  records?: RecordSummary[];
+  names?: { name: string; count: number; last_at: string }[];
+  next_cursor?: string;
+}
+
+export type ReceiptState = "pending" | "ingested" | "duplicate" | "quarantined" | "unknown";
+
+export interface ReceiptResult {
+  ulid: string;
+  state: ReceiptState;
+  sha256?: string;
+  appended_at?: string;
+  /** The record that this id is an alias of. */
+  duplicate_of?: string;
+  /** Why it was quarantined. */
+  reason?: { code: string; message: string };
+  /** Set when the store could not be asked, so that `unknown` may be wrong. */
+  store_error?: { code: string; message: string; retryable: boolean };
+}
+
+export interface PendingEntryView {
+  ulid: string;
+  appended_at: string;
+  bytes: number;
+  /** A mark lies beside it: a handler holds it or failed on it. */
+  marked: boolean;
+}
+
+export interface QuarantineEntryView {
+  ulid: string;
+  /** File name inside the quarantine directory. */
+  file: string;
+  bytes: number;
+  code: string;
+  message: string;
+  attempts: number;
+  quarantined_at: string;
+}
+
+export interface Page<T> {
+  total: number;
+  entries: T[];
+  next_cursor?: string;
+}
+
+export interface AgeBucket {
+  /** Upper bound in seconds; absent for the last bucket. */
+  under_s?: number;
+  count: number;
+}
+
+/** The object of `memspool://status`, `queue_status` and `memspool status --json`. */
+export interface StatusReport {
+  version: string;
+  pid: number;
+  started_at: string;
+  now: string;
+  /** ok: all well. degraded: captures are safe, something needs a look. failing: they fail. */
+  state: "ok" | "degraded" | "failing";
+  /** One sentence for each reason of a state that is not ok. */
+  reasons: string[];
+  data_dir: string;
+  project: string;
+  queue: {
+    depth: number;
+    bytes: number;
+    /** Milliseconds; null when nothing is pending. */
+    oldest_age_ms: number | null;
+    age_histogram: AgeBucket[];
+    quarantined: number;
+  };
+  /** Since this process started, but for the store's own counts. */
+  counters: {
+    captured: number;
+    capture_failures: number;
+    ingested: number;
+    duplicates: number;
+    quarantined: number;
+  };
+  ingester: {
+    /** The process that drains this data directory, if one does. */
+    leader: { pid: number; host: string; since: string } | null;
+    this_process_leads: boolean;
+    last_batch: { at: string; count: number; ms: number } | null;
+    /** Age of the oldest pending record in milliseconds, 0 when drained. */
+    lag_ms: number;
+    /** Set while the ingester waits after a failure. */
+    delayed: { code: string; until: string; failures: number } | null;
+  };
+  store: {
+    kind: string;
+    state: "unopened" | "ok" | "unavailable";
+    records: number | null;
+    bytes: number | null;
+    error: { code: string; message: string } | null;
+  };
+}
+
+export interface HealthCheck {
+  name: string;
+  status: "ok" | "degraded" | "failing";
+  detail: string;
+  /** What to do about it; absent when ok. */
+  advice?: string;
+}
+
+export interface HealthReport {
+  status: "ok" | "degraded" | "failing";
+  checks: HealthCheck[];
+}
+
+export interface FlushProgress {
+  drained: number;
+  total: number;
+}
+
+export interface FlushInput {
+  /** Milliseconds to wait at most. */
+  timeout_ms?: number | undefined;
+  signal?: AbortSignal | undefined;
+  onProgress?: ((progress: FlushProgress) => void) | undefined;
+}
+
+export interface FlushResult {
+  drained: number;
+  remaining: number;
+  ms: number;
+}
+
+export interface Memory {
+  /** CAPTURE_FAILED, RECORD_INVALID, RECORD_TOO_LARGE, ULID_CONFLICT, SHUTTING_DOWN. */
+  capture(input: CaptureInput): Promise<Receipt>;
+  /** One outcome a record, in order. BATCH_TOO_LARGE refuses the whole. */
+  captureBatch(inputs: readonly unknown[]): Promise<(Receipt | CaptureFailure)[]>;
+  /** CURSOR_INVALID, INVALID_ARGUMENT. A store that is away shows in the answer. */
+  search(input: SearchInput): Promise<SearchResult>;
+  /** NOT_FOUND, STORE_UNAVAILABLE. */
+  get(input: GetInput): Promise<GetResult>;
+  recent(input: RecentInput): Promise<RecentResult>;
+  receipt(ulid: string): Promise<ReceiptResult>;
+  status(): Promise<StatusReport>;
+  health(): Promise<HealthReport>;
+  pending(page: { limit?: number; cursor?: string }): Promise<Page<PendingEntryView>>;
+  quarantined(page: { limit?: number; cursor?: string }): Promise<Page<QuarantineEntryView>>;
+  /** Asks the ingester, wherever it runs, to drain what is pending now, and waits for it. */
+  flush(input: FlushInput): Promise<FlushResult>;
+  /** Calls back, at most once a second, when status or the pending list may have changed. */
+  onChange(listener: () => void): () => void;
+}
