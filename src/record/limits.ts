@@ -8,6 +8,8 @@ export const RECORD_TEXT_BYTES_MAX = 1_048_576;
 export const RECORD_ATTRIBUTES_BYTES_MAX = 16_384;
 export const SHORT_STRING_BYTES_MAX = 1_024;
 export const CUE_BYTES_MAX = 4_096;
+/** Deeper JSON could exhaust a reader's stack. */
+export const METADATA_DEPTH_MAX = 64;
 export const TAG_COUNT_MAX = 64;
 export const SUPERSEDES_COUNT_MAX = 64;
 

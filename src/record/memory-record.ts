@@ -10,6 +10,7 @@ import { z } from "zod";
 import { MemspoolError } from "../errors.ts";
 import {
   CUE_BYTES_MAX,
+  METADATA_DEPTH_MAX,
   RECORD_ATTRIBUTES_BYTES_MAX,
   RECORD_TEXT_BYTES_MAX,
   SHORT_STRING_BYTES_MAX,
@@ -95,16 +96,16 @@ export function withDefaults(record: MemoryRecord): MemoryRecord & {
  *   size. Neither repeats any of the record's text.
  */
 export function parseRecord(input: unknown, textBytesMax = RECORD_TEXT_BYTES_MAX): MemoryRecord {
-  const parsed = memoryRecordSchema.safeParse(input);
-  if (!parsed.success) {
-    const problems = describeIssues(parsed.error);
-    throw new MemspoolError(
-      "RECORD_INVALID",
-      `The record can not be captured: ${problems.join("; ")}. Correct the named fields.`,
-      { details: { problems } },
-    );
+  const metadata = (input as { metadata?: unknown } | null | undefined)?.metadata;
+  if (depthOf(metadata) > METADATA_DEPTH_MAX) {
+    throw recordInvalid([`metadata is nested deeper than ${METADATA_DEPTH_MAX} levels`]);
   }
-  const record = parsed.data;
+  const parsed = memoryRecordSchema.safeParse(input);
+  if (!parsed.success) throw recordInvalid(describeIssues(parsed.error));
+  // The caller's own values, not the schema's copies: a copy loses a metadata key "__proto__".
+  const given = input as Record<string, unknown>;
+  const own = Object.keys(memoryRecordSchema.shape).filter((key) => given[key] !== undefined);
+  const record = Object.fromEntries(own.map((key) => [key, given[key]])) as MemoryRecord;
   refuseOver("surface", utf8Bytes(record.surface), textBytesMax);
   const { surface: _text, ...attributes } = record;
   refuseOver(
@@ -113,6 +114,26 @@ export function parseRecord(input: unknown, textBytesMax = RECORD_TEXT_BYTES_MAX
     RECORD_ATTRIBUTES_BYTES_MAX,
   );
   return record;
+}
+
+function recordInvalid(problems: string[]): MemspoolError {
+  return new MemspoolError(
+    "RECORD_INVALID",
+    `The record can not be captured: ${problems.join("; ")}. Correct the named fields.`,
+    { details: { problems } },
+  );
+}
+
+/** Levels of arrays and objects, counted only just beyond the limit. */
+function depthOf(value: unknown): number {
+  let level = [value];
+  for (let depth = 0; depth <= METADATA_DEPTH_MAX; depth++) {
+    level = level.flatMap((item) =>
+      typeof item === "object" && item !== null ? Object.values(item) : [],
+    );
+    if (level.length === 0) return depth;
+  }
+  return METADATA_DEPTH_MAX + 1;
 }
 
 function refuseOver(what: string, bytes: number, bytesMax: number): void {

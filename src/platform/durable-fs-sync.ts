@@ -1,0 +1,118 @@
+/**
+ * The file-system calls of settling, quarantine, archive and recovery: the synchronous twin of
+ * durable-fs.ts. In the ingester's own thread they are about three times as fast as promises
+ * (measured for read, parse and unlink of 1 KB files).
+ *
+ * Guarantees and limits as there: one method, one call, nothing retried or swallowed.
+ */
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readSync,
+  renameSync,
+  rmdirSync,
+  statSync,
+  unlinkSync,
+  utimesSync,
+  writeSync,
+} from "node:fs";
+import writeFileAtomic from "write-file-atomic";
+import {
+  DIRECTORY_MODE,
+  FILE_MODE,
+  type FileFacts,
+  type FileIdentity,
+  factsOf,
+  O_NOFOLLOW,
+  O_NONBLOCK,
+} from "./durable-fs.ts";
+
+export interface DurableFsSync {
+  openExclusive(path: string): number;
+  /** For appending, 0600, created if absent; ELOOP for a symlink. */
+  openAppend(path: string): number;
+  openDirectory(path: string): number;
+  /** For reading; ELOOP for a symlink, never waits for a FIFO's writer. */
+  openRead(path: string): number;
+  /** Fills the buffer from its start; returns the bytes read, 0 at the end. */
+  read(fd: number, into: Uint8Array): number;
+  write(fd: number, bytes: Uint8Array, offset: number, length: number): number;
+  fsync(fd: number): void;
+  truncate(fd: number, bytes: number): void;
+  close(fd: number): void;
+  link(from: string, to: string): void;
+  rename(from: string, to: string): void;
+  unlink(path: string): void;
+  makeDirectory(path: string): void;
+  removeDirectory(path: string): void;
+  /** Sets access and modification time. */
+  touch(path: string, timeMs: number): void;
+  identityOfPath(path: string): FileIdentity;
+  /** Of the name itself, a symlink is not followed. */
+  facts(path: string): FileFacts;
+  factsOfDescriptor(fd: number): FileFacts;
+  names(directory: string): string[];
+  /**
+   * Replaces a small file through a temp file, an fsync and a rename. The directory is not synced
+   * and a short write goes unnoticed, so it is only for what is checked when it is read.
+   */
+  replace(path: string, content: string): void;
+}
+
+export const nodeDurableFsSync: DurableFsSync = {
+  openExclusive: (path) => openSync(path, "wx", FILE_MODE),
+  openAppend: (path) =>
+    openSync(
+      path,
+      constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | O_NOFOLLOW,
+      FILE_MODE,
+    ),
+  openDirectory: (path) => openSync(path, constants.O_RDONLY | (constants.O_DIRECTORY ?? 0)),
+  openRead: (path) => openSync(path, constants.O_RDONLY | O_NOFOLLOW | O_NONBLOCK),
+  read: (fd, into) => readSync(fd, into, 0, into.length, null),
+  write: (fd, bytes, offset, length) => writeSync(fd, bytes, offset, length, null),
+  fsync: (fd) => fsyncSync(fd),
+  truncate: (fd, bytes) => ftruncateSync(fd, bytes),
+  close: (fd) => closeSync(fd),
+  link: (from, to) => linkSync(from, to),
+  rename: (from, to) => renameSync(from, to),
+  unlink: (path) => unlinkSync(path),
+  makeDirectory: (path) => mkdirSync(path, { mode: DIRECTORY_MODE }),
+  removeDirectory: (path) => rmdirSync(path),
+  touch: (path, timeMs) => utimesSync(path, timeMs / 1000, timeMs / 1000),
+  identityOfPath: (path) => statSync(path),
+  facts: (path) => factsOf(lstatSync(path)),
+  factsOfDescriptor: (fd) => factsOf(fstatSync(fd)),
+  names: (directory) => readdirSync(directory),
+  replace: (path, content) => writeFileAtomic.sync(path, content, { mode: FILE_MODE, fsync: true }),
+};
+
+/**
+ * Writes all bytes, however many calls it takes.
+ * @throws Error of the failing write; a write of zero bytes counts as EIO
+ */
+export function writeAllSync(fs: DurableFsSync, fd: number, bytes: Uint8Array): void {
+  for (let offset = 0; offset < bytes.length; ) {
+    const written = fs.write(fd, bytes, offset, bytes.length - offset);
+    if (written <= 0) throw Object.assign(new Error("EIO: nothing written"), { code: "EIO" });
+    offset += written;
+  }
+}
+
+/** Opens, fsyncs and closes a directory: its names survive a crash from here on. */
+export function syncDirectorySync(fs: DurableFsSync, directory: string): void {
+  const fd = fs.openDirectory(directory);
+  try {
+    fs.fsync(fd);
+  } finally {
+    fs.close(fd);
+  }
+}

@@ -1,0 +1,121 @@
+/**
+ * The few file-system calls that a capture makes, each with what a crash after it leaves behind.
+ * Asynchronous, for the thread that talks to the client; {@link DurableFsSync} in
+ * durable-fs-sync.ts is its twin for the ingester's thread.
+ *
+ * Guarantees: thin. One method is one system call (open, write, fsync, …), nothing is retried or
+ * swallowed, errors come out as Node gives them. Does not guarantee that a file system honours
+ * fsync. A seam: tests replace it to make any call fail.
+ */
+import {
+  close,
+  constants,
+  fstat,
+  fsync,
+  link,
+  lstat,
+  mkdir,
+  open,
+  readdir,
+  rename,
+  stat,
+  unlink,
+  write,
+} from "node:fs";
+import { readFile } from "node:fs/promises";
+import { promisify } from "node:util";
+
+/** What a path or descriptor names, independent of its name. */
+export interface FileIdentity {
+  readonly dev: number;
+  readonly ino: number;
+}
+
+export interface FileFacts extends FileIdentity {
+  readonly kind: "file" | "directory" | "symlink" | "other";
+  readonly bytes: number;
+  readonly mtimeMs: number;
+}
+
+export interface DurableFs {
+  /** Creates and opens for writing, 0600; EEXIST if anything is there. Crash: maybe an empty file. */
+  openExclusive(path: string): Promise<number>;
+  /** Opens a directory for {@link DurableFs.fsync}. */
+  openDirectory(path: string): Promise<number>;
+  /** May write less than asked; returns the bytes written. Crash: any part of them. */
+  write(fd: number, bytes: Uint8Array, offset: number, length: number): Promise<number>;
+  /** Survives a crash from here on: a file's bytes and size, or a directory's names. */
+  fsync(fd: number): Promise<void>;
+  /** Size in bytes of an open file. */
+  size(fd: number): Promise<number>;
+  close(fd: number): Promise<void>;
+  /** A second name; EEXIST if taken. Crash: maybe not there until the directory is fsynced. */
+  link(from: string, to: string): Promise<void>;
+  /** Overwrites in silence. Crash: old or new name until the directory is fsynced. */
+  rename(from: string, to: string): Promise<void>;
+  /** Crash: the name may come back until the directory is fsynced. */
+  unlink(path: string): Promise<void>;
+  /** One level, 0700; EEXIST if anything is there. Crash: as link. */
+  makeDirectory(path: string): Promise<void>;
+  identityOfPath(path: string): Promise<FileIdentity>;
+  identityOfDescriptor(fd: number): Promise<FileIdentity>;
+  /** Of the name itself, a symlink is not followed. */
+  facts(path: string): Promise<FileFacts>;
+  names(directory: string): Promise<string[]>;
+  /** Whole content of a regular file; ELOOP for a symlink. */
+  read(path: string): Promise<Buffer>;
+}
+
+export const FILE_MODE = 0o600;
+export const DIRECTORY_MODE = 0o700;
+/** Zero where the platform lacks it (Windows), which is then not protected by it. */
+export const O_NOFOLLOW = constants.O_NOFOLLOW ?? 0;
+/** A FIFO or device must not block whoever opens it. */
+export const O_NONBLOCK = constants.O_NONBLOCK ?? 0;
+const O_DIRECTORY = constants.O_DIRECTORY ?? 0;
+
+const openCall = promisify(open);
+const writeCall = promisify(write);
+const fsyncCall = promisify(fsync);
+const fstatCall = promisify(fstat);
+const statCall = promisify(stat);
+const lstatCall = promisify(lstat);
+const closeCall = promisify(close);
+const linkCall = promisify(link);
+const renameCall = promisify(rename);
+const unlinkCall = promisify(unlink);
+const mkdirCall = promisify(mkdir);
+const readdirCall = promisify(readdir);
+
+export const nodeDurableFs: DurableFs = {
+  openExclusive: (path) => openCall(path, "wx", FILE_MODE),
+  openDirectory: (path) => openCall(path, constants.O_RDONLY | O_DIRECTORY),
+  write: async (fd, bytes, offset, length) =>
+    (await writeCall(fd, bytes, offset, length, null)).bytesWritten,
+  fsync: (fd) => fsyncCall(fd),
+  size: async (fd) => (await fstatCall(fd)).size,
+  close: (fd) => closeCall(fd),
+  link: (from, to) => linkCall(from, to),
+  rename: (from, to) => renameCall(from, to),
+  unlink: (path) => unlinkCall(path),
+  makeDirectory: async (path) => {
+    await mkdirCall(path, { mode: DIRECTORY_MODE });
+  },
+  identityOfPath: (path) => statCall(path),
+  identityOfDescriptor: (fd) => fstatCall(fd),
+  facts: async (path) => factsOf(await lstatCall(path)),
+  names: (directory) => readdirCall(directory),
+  read: (path) => readFile(path, { flag: constants.O_RDONLY | O_NOFOLLOW | O_NONBLOCK }),
+};
+
+/** The part of a stat that we use. */
+export function factsOf(stats: import("node:fs").Stats): FileFacts {
+  const kind = stats.isFile()
+    ? "file"
+    : stats.isDirectory()
+      ? "directory"
+      : stats.isSymbolicLink()
+        ? "symlink"
+        : "other";
+  return { kind, bytes: stats.size, mtimeMs: stats.mtimeMs, dev: stats.dev, ino: stats.ino };
+}
