@@ -100,7 +100,7 @@ export function parseRecord(input: unknown, textBytesMax = RECORD_TEXT_BYTES_MAX
   if (depthOf(metadata) > METADATA_DEPTH_MAX) {
     throw recordInvalid([`metadata is nested deeper than ${METADATA_DEPTH_MAX} levels`]);
   }
-  const parsed = memoryRecordSchema.safeParse(input);
+  const parsed = memoryRecordSchema.safeParse(input, { reportInput: true });
   if (!parsed.success) throw recordInvalid(describeIssues(parsed.error));
   // The caller's own values, not the schema's copies: a copy loses a metadata key "__proto__".
   const given = input as Record<string, unknown>;
