@@ -1,0 +1,54 @@
+/**
+ * Which checks there are, and what each needs. The parts come in as ports, so that a server asks
+ * its own and the doctor's process asks what it could open.
+ */
+import type { DataPaths } from "../config/data-paths.ts";
+import type { StatusReport } from "../memory/memory.ts";
+import { judgeBacklog } from "./check-backlog.ts";
+import { type ConfigurationFacts, checkConfiguration } from "./check-configuration.ts";
+import { checkFileSystem } from "./check-file-system.ts";
+import { checkFreeSpace } from "./check-free-space.ts";
+import { judgeLease } from "./check-lease.ts";
+import { checkModes } from "./check-modes.ts";
+import { judgeQuarantine } from "./check-quarantine.ts";
+import { judgeStore, type StoreAnswer } from "./check-store.ts";
+import { checkWrite } from "./check-write.ts";
+import type { NamedCheck } from "./run-checks.ts";
+
+export interface PartPorts {
+  readonly status: () => Promise<Pick<StatusReport, "ingester" | "queue">>;
+  readonly store: () => Promise<StoreAnswer>;
+}
+
+export function configurationCheck(facts: ConfigurationFacts): NamedCheck {
+  return { name: "configuration", run: () => checkConfiguration(facts) };
+}
+
+/** What the data directory's own file system says; needs no part of memspool to work. */
+export function directoryChecks(paths: DataPaths): NamedCheck[] {
+  return [
+    {
+      name: "directory modes",
+      run: () => checkModes({ home: paths.home, uid: process.getuid?.() }),
+      silence: "degraded",
+    },
+    { name: "write and fsync", run: () => checkWrite({ queueDir: paths.queueDir }) },
+    { name: "file system", run: () => checkFileSystem(paths.home) },
+    { name: "free space", run: () => checkFreeSpace(paths.home) },
+  ];
+}
+
+/** What queue, ingester and store say. */
+export function partChecks(ports: PartPorts): NamedCheck[] {
+  let asked: ReturnType<PartPorts["status"]> | undefined;
+  const status = () => {
+    asked ??= ports.status();
+    return asked;
+  };
+  return [
+    { name: "store", run: async () => judgeStore(await ports.store()), silence: "degraded" },
+    { name: "ingester", run: async () => judgeLease(await status()) },
+    { name: "backlog", run: async () => judgeBacklog(await status()) },
+    { name: "quarantine", run: async () => judgeQuarantine(await status()) },
+  ];
+}
