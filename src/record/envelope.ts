@@ -7,7 +7,6 @@
  */
 import { createHash } from "node:crypto";
 import { CaptureQueueSchemaError, MemspoolError } from "../errors.ts";
-import { textSha256 } from "./content-hash.ts";
 import { type MemoryRecord, memoryRecordSchema } from "./memory-record.ts";
 
 export const SCHEMA_VERSION = 1;
@@ -24,21 +23,25 @@ export interface Envelope {
 }
 
 const HEX_64 = "[0-9a-f]{64}";
-const TAIL = new RegExp(`,"schema_version":1,"sha256":"${HEX_64}","checksum":"${HEX_64}"}$`);
+const TAIL = new RegExp(`^,"schema_version":1,"sha256":"${HEX_64}","checksum":"${HEX_64}"}$`);
 const TAIL_CHARS = `,"schema_version":1,"sha256":"","checksum":""}`.length + 128;
 const CHECKSUM_TAIL_BYTES = `,"checksum":""}`.length + 64;
 
-/** @returns the file's bytes and the text's hash */
+/**
+ * @param recordJson `JSON.stringify` of a parsed record
+ * @param sha256 of the record's text
+ * @returns the file's bytes
+ */
 export function encodeEnvelope(
   ulid: string,
   appendedAt: string,
-  record: MemoryRecord,
-): { bytes: Buffer; sha256: string } {
-  const sha256 = textSha256(record.surface);
+  recordJson: string,
+  sha256: string,
+): Buffer {
   const head = envelopeHead(ulid, appendedAt);
-  const body = `${head}${JSON.stringify(record)},"schema_version":${SCHEMA_VERSION},"sha256":"${sha256}"`;
+  const body = `${head}${recordJson},"schema_version":${SCHEMA_VERSION},"sha256":"${sha256}"`;
   const checksum = createHash("sha256").update(body, "utf8").digest("hex");
-  return { bytes: Buffer.from(`${body},"checksum":"${checksum}"}`, "utf8"), sha256 };
+  return Buffer.from(`${body},"checksum":"${checksum}"}`, "utf8");
 }
 
 /**
@@ -59,7 +62,11 @@ export function decodeEnvelope(bytes: Buffer, ulid: string): Envelope {
   if (parsed.ulid !== ulid) throw fault("ENVELOPE_ID_MISMATCH", name, "holds another id");
   const { appended_at: appendedAt, sha256 } = parsed;
   const head = envelopeHead(ulid, String(appendedAt));
-  if (!checksumHolds(bytes, parsed.checksum) || !text.startsWith(head) || !TAIL.test(text)) {
+  if (
+    !checksumHolds(bytes, parsed.checksum) ||
+    !text.startsWith(head) ||
+    !TAIL.test(text.slice(-TAIL_CHARS))
+  ) {
     throw fault("ENVELOPE_CHECKSUM_MISMATCH", name, "does not match its checksum");
   }
   const record = memoryRecordSchema.safeParse(parsed.record);

@@ -1,0 +1,137 @@
+/**
+ * One pass of `ingestPending`: record by record, each under its mark.
+ *
+ * Guarantees: a record is read only after it is claimed, so one that another process has just
+ * ingested is not handled again; the envelope goes before the mark, for the same reason. Small
+ * synchronous file calls run between the handler's awaits.
+ */
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { CaptureQueueSchemaError } from "../errors.ts";
+import { isErrno } from "../platform/errno.ts";
+import type { MemoryRecord } from "../record/memory-record.ts";
+import { type Claim, Claims, MARK_TOUCH_MS } from "./claim.ts";
+import { HighWater } from "./high-water.ts";
+import { pendingPath } from "./layout.ts";
+import { listPendingSync } from "./pending-list.ts";
+import { readEnvelope } from "./read-envelope.ts";
+import { recover } from "./recover.ts";
+import { isPermanent, keepForRetry, type SetAsideParts, spendAttempt } from "./set-aside.ts";
+import { unlinkEnvelope } from "./settle.ts";
+
+export interface HandlerContext {
+  readonly ulid: string;
+  /** ISO 8601. */
+  readonly appendedAt: string;
+  /** From 1. */
+  readonly attempt: number;
+}
+
+export type RecordHandler = (record: MemoryRecord, context: HandlerContext) => void | Promise<void>;
+
+/** Records after which the event loop gets a turn. */
+const TURN_COUNT = 32;
+
+export class IngestPass {
+  readonly #parts: SetAsideParts;
+  readonly #claims: Claims;
+  readonly #highWater: HighWater;
+  readonly #unknownVersions = new Set<string>();
+  #recovered = false;
+
+  constructor(parts: SetAsideParts) {
+    this.#parts = parts;
+    this.#claims = new Claims(parts.fs, parts.layout, parts.clock);
+    this.#highWater = new HighWater(parts.fs, parts.layout);
+  }
+
+  async run(handler: RecordHandler): Promise<number> {
+    const { fs, layout } = this.#parts;
+    if (!this.#recovered) {
+      recover(this.#parts);
+      this.#recovered = true;
+    }
+    const { ulids } = listPendingSync(fs, layout);
+    const newest = ulids.at(-1);
+    if (newest === undefined) return 0;
+    this.#highWater.record(newest);
+    let ingestedCount = 0;
+    const failures: unknown[] = [];
+    for (const [index, ulid] of ulids.entries()) {
+      if (index % TURN_COUNT === TURN_COUNT - 1) await nextTurn();
+      try {
+        if (await this.#ingestOne(ulid, handler)) ingestedCount++;
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+    if (failures.length > 0) throw summarise(failures, ingestedCount);
+    return ingestedCount;
+  }
+
+  async #ingestOne(ulid: string, handler: RecordHandler): Promise<boolean> {
+    const { fs, layout } = this.#parts;
+    const claim = this.#claims.take(ulid);
+    if (!claim) return false;
+    try {
+      const envelope = readEnvelope(fs, pendingPath(layout, ulid), ulid);
+      if (!envelope) {
+        claim.release(); // another process ingested it since we listed
+        return false;
+      }
+      const { record, appendedAt } = envelope;
+      await this.#handle(claim, () =>
+        handler(record, { ulid, appendedAt, attempt: claim.state.attempts + 1 }),
+      );
+      unlinkEnvelope(fs, layout, ulid);
+      claim.release();
+      return true;
+    } catch (error) {
+      this.#fail(claim, error);
+      throw error;
+    }
+  }
+
+  async #handle(claim: Claim, handle: () => void | Promise<void>): Promise<void> {
+    const alive = setInterval(() => {
+      try {
+        claim.touch();
+      } catch (error) {
+        // A full or vanished disk: the mark grows stale, and the handler may run twice.
+        if (!isErrno(error, "ENOSPC", "EIO", "EROFS", "EACCES", "ENOENT")) throw error;
+      }
+    }, MARK_TOUCH_MS);
+    try {
+      await handle();
+    } finally {
+      clearInterval(alive);
+    }
+  }
+
+  #fail(claim: Claim, error: unknown): void {
+    if (error instanceof CaptureQueueSchemaError) {
+      claim.release();
+      if (this.#unknownVersions.has(claim.ulid)) return;
+      this.#unknownVersions.add(claim.ulid);
+      this.#parts.events.emit("schema_version_unknown", {
+        ulid: claim.ulid,
+        schema_version: String(error.schemaVersion).slice(0, 32),
+      });
+      return;
+    }
+    if (isPermanent(error)) spendAttempt(this.#parts, claim, error);
+    else keepForRetry(claim, error);
+  }
+}
+
+/** One failure as itself, several together; both tell how many records were ingested. */
+function summarise(failures: readonly unknown[], ingestedCount: number): unknown {
+  const only = failures.length === 1 ? failures[0] : undefined;
+  if (only !== undefined) {
+    if (typeof only === "object" && only !== null && Object.isExtensible(only)) {
+      Object.assign(only, { ingestedCount });
+    }
+    return only;
+  }
+  const message = `${failures.length} records could not be ingested; ${ingestedCount} were.`;
+  return Object.assign(new AggregateError(failures, message), { ingestedCount });
+}

@@ -1,0 +1,72 @@
+/** Where everything lies below the queue directory, and which names are whose. Pure. */
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+
+export interface QueueLayout {
+  readonly dir: string;
+  readonly quarantineDir: string;
+  readonly doneDir: string;
+  readonly ingesterDir: string;
+  /** Lock path of the lease; a directory made by proper-lockfile. */
+  readonly leasePath: string;
+  readonly leaderFile: string;
+  readonly highWaterFile: string;
+  readonly flushFile: string;
+}
+
+const ULID = "[0-7][0-9A-HJKMNP-TV-Z]{25}";
+const PENDING = new RegExp(`^pending-(${ULID})\\.json$`);
+const MARK = new RegExp(`^pending-(${ULID})\\.lock$`);
+const QUARANTINED = new RegExp(`^pending-(${ULID})(?:\\.\\d{1,4})?\\.json$`);
+const TEMP = new RegExp(`^\\.tmp-${ULID}-[0-9a-f]{12}$`);
+/** What write-file-atomic leaves when it dies: the target's name and a number. */
+const REWRITE_TEMP =
+  /^(?:pending-[0-9A-Z]{26}(?:\.\d{1,4})?\.(?:reason\.json|lock)|leader\.json|high-water)\.\d+$/;
+
+/** @param dir the queue directory */
+export function queueLayout(dir: string): QueueLayout {
+  const ingesterDir = join(dir, "ingester");
+  return Object.freeze({
+    dir,
+    quarantineDir: join(dir, "quarantine"),
+    doneDir: join(dir, "done"),
+    ingesterDir,
+    leasePath: join(ingesterDir, "lease.lock"),
+    leaderFile: join(ingesterDir, "leader.json"),
+    highWaterFile: join(ingesterDir, "high-water"),
+    flushFile: join(ingesterDir, "flush"),
+  });
+}
+
+export function pendingPath(layout: QueueLayout, ulid: string): string {
+  return join(layout.dir, `pending-${ulid}.json`);
+}
+
+export function markPath(layout: QueueLayout, ulid: string): string {
+  return join(layout.dir, `pending-${ulid}.lock`);
+}
+
+/** A name that nobody else uses, for a file on its way to or from its real name. */
+export function tempPath(layout: QueueLayout, ulid: string): string {
+  return join(layout.dir, `.tmp-${ulid}-${randomBytes(6).toString("hex")}`);
+}
+
+/** The id in a pending envelope's name; undefined for every other name. */
+export function pendingUlid(name: string): string | undefined {
+  return PENDING.exec(name)?.[1];
+}
+
+/** The id in a mark's name. */
+export function markUlid(name: string): string | undefined {
+  return MARK.exec(name)?.[1];
+}
+
+/** The id in a quarantined envelope's name. */
+export function quarantinedUlid(name: string): string | undefined {
+  return QUARANTINED.exec(name)?.[1];
+}
+
+/** True for a file that only a crash leaves behind. */
+export function isLeftover(name: string): boolean {
+  return TEMP.test(name) || REWRITE_TEMP.test(name);
+}

@@ -1,0 +1,130 @@
+/**
+ * Sets a bad record aside for good, unchanged, with the reason beside it.
+ *
+ * Guarantees: at every moment the envelope has at least one durable name (reason file → link →
+ * directory fsync → unlink), so a crash anywhere loses nothing and repeating the move finishes it.
+ * A name that another file has is never overwritten. Nothing here deletes from the quarantine.
+ */
+import { basename, join } from "node:path";
+import type { ErrorCode } from "../errors.ts";
+import type { Clock } from "../platform/clock.ts";
+import { type DurableFsSync, syncDirectorySync } from "../platform/durable-fs-sync.ts";
+import { isErrno } from "../platform/errno.ts";
+import { pendingPath, type QueueLayout } from "./layout.ts";
+
+export interface QuarantineReason {
+  readonly code: ErrorCode;
+  /** Never a record's text. */
+  readonly message: string;
+  readonly attempts: number;
+}
+
+export interface QuarantineParts {
+  readonly fs: DurableFsSync;
+  readonly layout: QueueLayout;
+  readonly clock: Clock;
+}
+
+const SAME_NAME_MAX = 1_000;
+
+/** @returns the file name inside the quarantine, or undefined if the record has moved on */
+export function quarantine(
+  parts: QuarantineParts,
+  ulid: string,
+  reason: QuarantineReason,
+): string | undefined {
+  const { fs, layout, clock } = parts;
+  const from = pendingPath(layout, ulid);
+  for (let number = 1; number <= SAME_NAME_MAX; number++) {
+    const to = quarantinePath(layout, ulid, number);
+    const free = nameIsFree(fs, from, to);
+    if (free === undefined) return undefined;
+    if (!free) continue;
+    fs.replace(
+      reasonPath(to),
+      JSON.stringify({
+        ulid,
+        code: reason.code,
+        message: reason.message,
+        attempts: reason.attempts,
+        quarantined_at: new Date(clock.nowMs()).toISOString(),
+      }),
+    );
+    if (!move(fs, from, to)) return undefined;
+    return basename(to);
+  }
+  throw new Error(`the quarantine holds ${SAME_NAME_MAX} files of one id`);
+}
+
+/** Path of the file that says why; `path` is the quarantined envelope's. */
+export function reasonPath(path: string): string {
+  return path.replace(/\.json$/, ".reason.json");
+}
+
+/** Finishes a move that a crash cut between link and unlink. Returns whether there was one. */
+export function finishMove(fs: DurableFsSync, layout: QueueLayout, ulid: string): boolean {
+  const from = pendingPath(layout, ulid);
+  const to = quarantinePath(layout, ulid, 1);
+  if (!sameFile(fs, from, to)) return false;
+  syncDirectorySync(fs, layout.quarantineDir);
+  unlinkIfThere(fs, from);
+  return true;
+}
+
+function quarantinePath(layout: QueueLayout, ulid: string, number: number): string {
+  const suffix = number === 1 ? "" : `.${number}`;
+  return join(layout.quarantineDir, `pending-${ulid}${suffix}.json`);
+}
+
+/** undefined if the record is gone; true if the target's name is free or already this file's. */
+function nameIsFree(fs: DurableFsSync, from: string, to: string): boolean | undefined {
+  const source = factsIfThere(fs, from);
+  if (!source) return undefined;
+  const target = factsIfThere(fs, to);
+  return target === undefined || (target.ino === source.ino && target.dev === source.dev);
+}
+
+/** False if the record is gone meanwhile. */
+function move(fs: DurableFsSync, from: string, to: string): boolean {
+  try {
+    fs.link(from, to);
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return false;
+    if (isErrno(error, "EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK")) {
+      fs.rename(from, to); // a directory, or a file system without links
+    } else if (!isErrno(error, "EEXIST") || !sameFile(fs, from, to)) {
+      throw error;
+    }
+  }
+  // Crash here: two names of one file; finishMove removes the pending one.
+  syncDirectorySync(fs, dirOf(to));
+  unlinkIfThere(fs, from);
+  return true;
+}
+
+function sameFile(fs: DurableFsSync, one: string, other: string): boolean {
+  const first = factsIfThere(fs, one);
+  const second = factsIfThere(fs, other);
+  return first !== undefined && first.ino === second?.ino && first.dev === second.dev;
+}
+
+function dirOf(path: string): string {
+  return join(path, "..");
+}
+
+function factsIfThere(fs: DurableFsSync, path: string) {
+  try {
+    return fs.facts(path);
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return undefined;
+    throw error;
+  }
+}
+
+function unlinkIfThere(fs: DurableFsSync, path: string): void {
+  try {
+    fs.unlink(path);
+  } catch (error) {
+    if (!isErrno(error, "ENOENT")) throw error; // gone is what was wanted
+  }
+}
