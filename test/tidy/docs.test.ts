@@ -7,12 +7,16 @@ import { anchorsOf, differences, linksOf, type Pointer, pathSpans } from "./doc-
 import { cataloguedEvents, documentedEvents } from "./event-fields.ts";
 import { exists, readText, readTree } from "./source-tree.ts";
 
+const ENTRANCES = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md"];
 const documents = new Map([
   ...readTree("docs", ".md"),
-  ...["README.md", "CHANGELOG.md", "CONTRIBUTING.md"].map(
-    (path) => [path, readText(path)] as const,
-  ),
+  ...ENTRANCES.filter(exists).map((path) => [path, readText(path)] as const),
 ]);
+
+it("the documents that a newcomer looks for are there", () => {
+  const expected = [...ENTRANCES, "docs/ARCHITECTURE.md", "docs/QUEUE_FORMAT.md"];
+  expect(expected.filter((path) => !documents.has(path))).toEqual([]);
+});
 
 function broken(pointers: readonly Pointer[], files: ReadonlyMap<string, string>): string[] {
   return pointers.flatMap(({ from, path, anchor }) => {
@@ -62,6 +66,21 @@ it("docs/EVENTS.md has every event with its severity and fields", () => {
   expect(Object.fromEntries(documented.map(({ name, severity }) => [name, severity]))).toEqual(
     EVENT_SEVERITY,
   );
+});
+
+it("decision 11 names every dependency, and each is pinned", () => {
+  const { dependencies, devDependencies } = JSON.parse(readText("package.json")) as {
+    dependencies: Record<string, string>;
+    devDependencies: Record<string, string>;
+  };
+  const rows = readText("docs/decisions/0011-dependencies.md").match(/^\| `.*/gm) ?? [];
+  const documented = rows.flatMap((row) =>
+    [...(row.split(" | ", 1)[0] ?? "").matchAll(/`([^`]+)`/g)].map(([, name]) => name ?? ""),
+  );
+  const versions = { ...dependencies, ...devDependencies };
+  const expected = { undocumented: [], gone: [] };
+  expect(differences(Object.keys(versions), documented)).toEqual(expected);
+  expect(Object.values(versions).filter((version) => !/^\d+\.\d+\.\d+$/.test(version))).toEqual([]);
 });
 
 it("environment variables that documents name belong to settings", () => {

@@ -21,7 +21,7 @@ const BELOW_CLI = [...PARTS, "tools", "server"];
 export const ROOMS: Readonly<Record<string, RoomRule>> = {
   errors: { values: [] },
   platform: { values: [] },
-  record: { values: ["errors"], types: ["platform"] },
+  record: { values: ["errors", "platform"] },
   text: { values: ["errors"] },
   events: { values: ["platform"], types: ["errors"] },
   config: { values: ["record", "errors"] },
@@ -32,7 +32,10 @@ export const ROOMS: Readonly<Record<string, RoomRule>> = {
   memory: { values: [...GROUND, "queue", "store", "pressure"] },
   health: { values: [], types: PARTS },
   tools: { values: ["record", "errors", "health"], types: ["memory"] },
-  server: { values: ["tools", "health", "events", "errors", "record"], types: ["memory"] },
+  server: {
+    values: ["tools", "health", "events", "errors", "record"],
+    types: ["memory", "platform"],
+  },
   workers: { values: BELOW_CLI },
   app: { values: BELOW_CLI },
   index: { values: [...GROUND, "queue"] },
