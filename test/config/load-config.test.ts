@@ -1,0 +1,54 @@
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { loadConfig } from "../../src/config/load-config.ts";
+
+let home: string;
+let file: string;
+beforeEach(() => {
+  home = mkdtempSync(join(tmpdir(), "memspool-config-"));
+  file = join(home, "config.json");
+});
+afterEach(() => rmSync(home, { recursive: true, force: true }));
+
+const load = () => loadConfig({ env: { MEMSPOOL_HOME: home } });
+
+it("P11: reads config.json of the data directory that arguments or environment name", async () => {
+  writeFileSync(file, '{"queue.maxAttempts": 7}');
+  expect((await load()).config["queue.maxAttempts"]).toBe(7);
+  const other = await loadConfig({ flags: { home }, env: { MEMSPOOL_HOME: "/nowhere" } });
+  expect(other.config["queue.maxAttempts"]).toBe(7);
+});
+
+it("Q13: a missing directory is all defaults, and is not made", async () => {
+  const absent = join(home, "absent");
+  const { config } = await loadConfig({ env: { MEMSPOOL_HOME: absent } });
+  expect(config.home).toBe(absent);
+  expect(existsSync(absent)).toBe(false);
+});
+
+it("P11: what is not JSON is refused without repeating it", async () => {
+  writeFileSync(file, '{"token-like-secret"');
+  const error = await load().catch((caught: unknown) => caught);
+  expect(error).toMatchObject({ code: "CONFIG_INVALID" });
+  expect(String(error)).not.toContain("secret");
+});
+
+it("P11: a directory, a FIFO and an oversized file are refused at once", async () => {
+  mkdirSync(file);
+  await expect(load()).rejects.toMatchObject({ code: "CONFIG_INVALID" });
+  rmSync(file, { recursive: true });
+  execFileSync("mkfifo", [file]);
+  await expect(load()).rejects.toMatchObject({ code: "CONFIG_INVALID" });
+  rmSync(file);
+  writeFileSync(file, `{"project": "${"x".repeat(1_048_576)}"}`);
+  await expect(load()).rejects.toThrow(/limit is 1048576/);
+});
+
+it("X1: a config.json that is a symlink is not followed", async () => {
+  writeFileSync(join(home, "real.json"), "{}");
+  symlinkSync(join(home, "real.json"), file);
+  await expect(load()).rejects.toMatchObject({ code: "UNSAFE_PATH" });
+});

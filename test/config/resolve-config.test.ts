@@ -1,0 +1,170 @@
+import { describe, expect, it } from "vitest";
+import { type ConfigInputs, resolveConfig, resolveHome } from "../../src/config/resolve-config.ts";
+import { envName, SETTING_NAMES, SETTINGS } from "../../src/config/settings.ts";
+import { MemspoolError } from "../../src/errors.ts";
+
+const resolve = (inputs: Partial<ConfigInputs> = {}) =>
+  resolveConfig({ env: {}, homedir: "/home/u", cwd: "/work", ...inputs });
+
+function refusal(inputs: Partial<ConfigInputs>): MemspoolError {
+  try {
+    resolve(inputs);
+  } catch (error) {
+    if (error instanceof MemspoolError) return error;
+    throw error;
+  }
+  throw new TypeError("nothing was refused");
+}
+
+describe("precedence", () => {
+  const file = { "ingest.pollMs": 100 };
+  const env = { MEMSPOOL_INGEST_POLL_MS: "200" };
+  const flags = { "ingest.pollMs": "300" };
+
+  it("P11: a default holds where nothing is set, and every setting has a right one", () => {
+    const { config, sources } = resolve();
+    expect(Object.keys(config).sort()).toEqual([...SETTING_NAMES].sort());
+    expect(config["ingest.pollMs"]).toBe(1_000);
+    expect(new Set(Object.values(sources))).toEqual(new Set(["default"]));
+  });
+
+  it("P11: the file beats the default, the environment the file, an argument everything", () => {
+    expect(resolve({ file }).config["ingest.pollMs"]).toBe(100);
+    expect(resolve({ file, env }).config["ingest.pollMs"]).toBe(200);
+    const { config, sources } = resolve({ file, env, flags });
+    expect(config["ingest.pollMs"]).toBe(300);
+    expect(sources["ingest.pollMs"]).toBe("argument");
+    expect(resolve({ file, env }).sources["ingest.pollMs"]).toBe("environment");
+  });
+
+  it("P11: an argument that is undefined is not given", () => {
+    expect(resolve({ env, flags: { "ingest.pollMs": undefined } }).config["ingest.pollMs"]).toBe(
+      200,
+    );
+  });
+
+  it("P11: a bad value is refused even where a stronger source overrides it", () => {
+    expect(refusal({ file: { "ingest.pollMs": 1 }, flags }).details.source).toBe("file");
+  });
+});
+
+describe("validation", () => {
+  it("P11: a bad value from the environment names setting, variable, value and range", () => {
+    const error = refusal({ env: { MEMSPOOL_QUEUE_MAX_ATTEMPTS: "zero" } });
+    expect(error.code).toBe("CONFIG_INVALID");
+    expect(error.message).toContain("queue.maxAttempts");
+    expect(error.message).toContain("MEMSPOOL_QUEUE_MAX_ATTEMPTS");
+    expect(error.message).toContain('"zero"');
+    expect(error.message).toContain("from 1 to 100");
+    expect(error.details).toEqual({
+      setting: "queue.maxAttempts",
+      source: "environment",
+      value: '"zero"',
+      expects: "a whole number from 1 to 100",
+    });
+  });
+
+  it.each([
+    ["", "empty"],
+    ["0", "below"],
+    ["101", "above"],
+    ["1.5", "a fraction"],
+    ["1e1", "an exponent"],
+    ["0x10", "hexadecimal"],
+    [" 5", "padded"],
+    ["-5", "negative"],
+    ["NaN", "not a number"],
+  ])("P11: refuses the number %j (%s)", (text) => {
+    expect(refusal({ env: { MEMSPOOL_QUEUE_MAX_ATTEMPTS: text } }).code).toBe("CONFIG_INVALID");
+  });
+
+  it.each([[true], [null], [[5]], [{}], [1.5], [Number.POSITIVE_INFINITY]])(
+    "P11: refuses %j in the file where a whole number belongs",
+    (value) => {
+      expect(refusal({ file: { "queue.maxAttempts": value } }).details.source).toBe("file");
+    },
+  );
+
+  it("P11: reads switches from text and from JSON", () => {
+    const from = (text: string) =>
+      resolve({ env: { MEMSPOOL_INGEST_ENABLED: text } }).config["ingest.enabled"];
+    expect([from("false"), from("0"), from("true"), from("1")]).toEqual([false, false, true, true]);
+    expect(resolve({ file: { "ingest.enabled": false } }).config["ingest.enabled"]).toBe(false);
+    expect(refusal({ env: { MEMSPOOL_INGEST_ENABLED: "maybe" } }).message).toContain(
+      "true or false",
+    );
+  });
+
+  it("P11: unknown names are refused in file and arguments", () => {
+    expect(refusal({ file: { "queue.maxAtempts": 3 } }).message).toContain('"queue.maxAtempts"');
+    expect(refusal({ flags: { colour: "red" } }).message).toContain('"colour"');
+    expect(refusal({ file: { __proto__x: 1 } }).code).toBe("CONFIG_INVALID");
+    expect(refusal({ file: JSON.parse('{"__proto__": 1}') }).message).toContain("__proto__");
+  });
+
+  it("P11: an unknown MEMSPOOL_ variable is a warning that names it", () => {
+    const { warnings } = resolve({
+      env: { MEMSPOOL_QEUE: "1", PATH: "/bin", MEMSPOOL_HOME: "/x" },
+    });
+    expect(warnings).toHaveLength(1);
+    expect(warnings[0]).toContain("MEMSPOOL_QEUE");
+  });
+
+  it("P11: the file must be an object and may not move the directory that it lies in", () => {
+    for (const file of [null, [], "x", 3]) expect(refusal({ file }).code).toBe("CONFIG_INVALID");
+    expect(refusal({ file: { home: "/elsewhere" } }).message).toContain("MEMSPOOL_HOME");
+  });
+
+  it("P11: a long bad value is not repeated in full", () => {
+    expect(refusal({ file: { "log.level": "x".repeat(10_000) } }).message.length).toBeLessThan(400);
+  });
+
+  it("P11: a project named * is refused, for a search with it means everything", () => {
+    expect(refusal({ flags: { project: "*" } }).details.setting).toBe("project");
+    expect(refusal({ flags: { project: "x".repeat(1_025) } }).details.setting).toBe("project");
+  });
+});
+
+describe("paths", () => {
+  it("P11: ~ is the home directory and home becomes absolute", () => {
+    expect(resolve().config.home).toBe("/home/u/.memspool");
+    expect(resolve({ flags: { home: "~" } }).config.home).toBe("/home/u");
+    expect(resolve({ flags: { home: "data/../d" } }).config.home).toBe("/work/d");
+    expect(resolve({ flags: { home: "/a/b/../c/" } }).config.home).toBe("/a/c");
+    expect(resolve({ flags: { home: "~else" } }).config.home).toBe("/work/~else");
+    expect(refusal({ env: { MEMSPOOL_HOME: "" } }).details.setting).toBe("home");
+    expect(refusal({ flags: { home: "a\0b" } }).details.setting).toBe("home");
+  });
+
+  it("P11: a relative log file counts from the data directory", () => {
+    const { config } = resolve({ flags: { home: "/d" }, file: { "log.file": "m.log" } });
+    expect(config["log.file"]).toBe("/d/m.log");
+    expect(resolve().config["log.file"]).toBe("");
+  });
+
+  it("Q13: nothing is read at import: the same process resolves another home at once", () => {
+    const at = (home: string) => resolveHome({ env: { MEMSPOOL_HOME: home }, cwd: "/" });
+    expect([at("/one"), at("/two")]).toEqual(["/one", "/two"]);
+    expect(resolveHome({ env: { HOME: "/home/v" } })).toBe("/home/v/.memspool");
+  });
+});
+
+it("P11: the configuration can not be changed afterwards", () => {
+  const { config } = resolve();
+  expect(Object.isFrozen(config)).toBe(true);
+});
+
+it("P11: every setting's variable name follows from its name", () => {
+  expect(SETTING_NAMES.map(envName)).toEqual([
+    "MEMSPOOL_HOME",
+    "MEMSPOOL_PROJECT",
+    "MEMSPOOL_LOG_LEVEL",
+    "MEMSPOOL_LOG_FILE",
+    "MEMSPOOL_RECORD_MAX_BYTES",
+    "MEMSPOOL_QUEUE_MAX_ATTEMPTS",
+    "MEMSPOOL_INGEST_BATCH_RECORDS",
+    "MEMSPOOL_INGEST_POLL_MS",
+    "MEMSPOOL_INGEST_ENABLED",
+  ]);
+  for (const name of SETTING_NAMES) expect(SETTINGS[name].help).not.toBe("");
+});

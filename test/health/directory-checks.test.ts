@@ -1,0 +1,188 @@
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { dataPaths } from "../../src/config/data-paths.ts";
+import { checkModes } from "../../src/health/check-modes.ts";
+import { checkWrite } from "../../src/health/check-write.ts";
+import { configurationCheck, directoryChecks, partChecks } from "../../src/health/health-checks.ts";
+import { runChecks } from "../../src/health/run-checks.ts";
+
+let home: string;
+let queueDir: string;
+const uid = process.getuid?.();
+beforeEach(() => {
+  home = mkdtempSync(join(tmpdir(), "memspool-health-"));
+  queueDir = join(home, "queue");
+  mkdirSync(queueDir, { mode: 0o700 });
+});
+afterEach(() => rmSync(home, { recursive: true, force: true }));
+
+describe("directory modes", () => {
+  it("X1: private directories and files are ok", async () => {
+    writeFileSync(join(queueDir, "pending-x.json"), "", { mode: 0o600 });
+    expect(await checkModes({ home, uid })).toMatchObject({ status: "ok" });
+  });
+
+  it("X1: a file or directory that others may read is named, with the command to close it", async () => {
+    const file = join(queueDir, "pending-x.json");
+    writeFileSync(file, "");
+    chmodSync(file, 0o640);
+    const result = await checkModes({ home, uid });
+    expect(result).toMatchObject({ status: "degraded" });
+    expect(result.detail).toContain('"queue/pending-x.json"');
+    expect(result.advice).toContain("chmod -R go=");
+    chmodSync(file, 0o600);
+    chmodSync(home, 0o755);
+    expect((await checkModes({ home, uid })).detail).toContain('"."');
+  });
+
+  it("X1: another owner is reported", async () => {
+    const result = await checkModes({ home, uid: (uid ?? 0) + 1 });
+    expect(result).toMatchObject({ status: "degraded" });
+    expect(result.detail).toContain("another owner");
+  });
+
+  it("X1: a symlink in place of a directory is failing, and is not walked into", async () => {
+    const elsewhere = mkdtempSync(join(tmpdir(), "memspool-elsewhere-"));
+    writeFileSync(join(elsewhere, "open"), "", { mode: 0o666 });
+    symlinkSync(elsewhere, join(home, "store"));
+    const result = await checkModes({ home, uid });
+    expect(result).toMatchObject({ status: "failing" });
+    expect(result.detail).not.toContain("open");
+    rmSync(join(home, "store"));
+    symlinkSync(elsewhere, join(home, "stray"));
+    expect(await checkModes({ home, uid })).toMatchObject({ status: "degraded" });
+    rmSync(elsewhere, { recursive: true });
+  });
+
+  it("X1: a data directory that is itself a symlink is looked into", async () => {
+    const link = `${home}-link`;
+    symlinkSync(home, link);
+    try {
+      expect(await checkModes({ home: link, uid })).toMatchObject({ status: "ok" });
+    } finally {
+      rmSync(link);
+    }
+  });
+
+  it("X1: stops at its bound and says so", async () => {
+    for (let n = 0; n < 5; n++) writeFileSync(join(queueDir, `${n}`), "", { mode: 0o600 });
+    const result = await checkModes({ home, uid, entriesMax: 4 });
+    expect(result.detail).toContain("4 entries (the rest not looked at)");
+  });
+
+  it("Q13: a data directory that is not there is no fault and is not made", async () => {
+    const absent = join(home, "absent");
+    expect(await checkModes({ home: absent, uid })).toMatchObject({ status: "ok" });
+    expect(readdirSync(home)).toEqual(["queue"]);
+  });
+});
+
+describe("write probe", () => {
+  it("H1: writes, fsyncs and leaves nothing behind", async () => {
+    expect(await checkWrite({ queueDir })).toMatchObject({ status: "ok" });
+    expect(readdirSync(queueDir)).toEqual([]);
+  });
+
+  function failingAt(method: "sync" | "write" | "read", code: string): typeof open {
+    return async (...args) => {
+      const handle = await open(...args);
+      handle[method] = (() =>
+        Promise.reject(Object.assign(new Error("broken"), { code }))) as FileHandle["sync"] & never;
+      return handle;
+    };
+  }
+
+  it.each([
+    ["sync", "EIO", "save the data directory"],
+    ["write", "ENOSPC", "Free space"],
+    ["read", "EIO", "save the data directory"],
+  ] as const)(
+    "H1: %s failing with %s is failing, with advice, and leaves nothing",
+    async (...row) => {
+      const [method, code, advice] = row;
+      const result = await checkWrite({ queueDir, open: failingAt(method, code) });
+      expect(result).toMatchObject({ status: "failing" });
+      expect(result.detail).toContain(code);
+      expect(result.advice).toContain(advice);
+      expect(readdirSync(queueDir)).toEqual([]);
+    },
+  );
+
+  it("H1: a short write and other bytes read back are failing", async () => {
+    const short: typeof open = async (...args) => {
+      const handle = await open(...args);
+      const write = handle.write.bind(handle);
+      handle.write = ((bytes: Buffer) => write(bytes, 0, 100, 0)) as FileHandle["write"];
+      return handle;
+    };
+    const result = await checkWrite({ queueDir, open: short });
+    expect(result.detail).toContain("short write: 100 of 4096");
+    const blank: typeof open = async (...args) => {
+      const handle = await open(...args);
+      handle.read = (async () => ({ bytesRead: 0 })) as unknown as FileHandle["read"];
+      return handle;
+    };
+    expect((await checkWrite({ queueDir, open: blank })).detail).toContain("other bytes");
+  });
+
+  it("H1: a queue directory that is a file is failing", async () => {
+    rmSync(queueDir, { recursive: true });
+    writeFileSync(queueDir, "");
+    expect(await checkWrite({ queueDir })).toMatchObject({ status: "failing" });
+  });
+
+  it("Q13: a queue directory that is not there is not made", async () => {
+    expect(await checkWrite({ queueDir: join(home, "no", "queue") })).toMatchObject({
+      status: "ok",
+    });
+    expect(readdirSync(home)).toEqual(["queue"]);
+  });
+});
+
+it("H1: all checks together, with the parts' answers through ports", async () => {
+  let statusCalls = 0;
+  const report = await runChecks([
+    configurationCheck({ set: {}, warnings: [] }),
+    ...directoryChecks(dataPaths(home)),
+    ...partChecks({
+      store: async () => ({ absent: true }),
+      status: async () => {
+        statusCalls++;
+        return {
+          queue: { depth: 0, bytes: 0, oldest_age_ms: null, age_histogram: [], quarantined: 1 },
+          ingester: {
+            leader: null,
+            this_process_leads: false,
+            last_batch: null,
+            lag_ms: 0,
+            delayed: null,
+          },
+        };
+      },
+    }),
+  ]);
+  expect(report.checks.map(({ name }) => name)).toEqual([
+    "configuration",
+    "directory modes",
+    "write and fsync",
+    "file system",
+    "free space",
+    "store",
+    "ingester",
+    "backlog",
+    "quarantine",
+  ]);
+  expect(report.checks.find(({ name }) => name === "quarantine")?.status).toBe("degraded");
+  expect(statusCalls).toBe(1);
+});

@@ -1,0 +1,202 @@
+import { describe, expect, it } from "vitest";
+import { judgeBacklog } from "../../src/health/check-backlog.ts";
+import { checkConfiguration } from "../../src/health/check-configuration.ts";
+import { judgeFileSystem } from "../../src/health/check-file-system.ts";
+import { judgeFreeSpace } from "../../src/health/check-free-space.ts";
+import { judgeLease } from "../../src/health/check-lease.ts";
+import { judgeQuarantine } from "../../src/health/check-quarantine.ts";
+import { judgeStore } from "../../src/health/check-store.ts";
+import { exitCodeOf, healthReport } from "../../src/health/report.ts";
+import { runChecks } from "../../src/health/run-checks.ts";
+import type { HealthCheck, StatusReport } from "../../src/memory/memory.ts";
+
+const MIB = 1_048_576;
+
+function status(queue: Partial<StatusReport["queue"]>, ingester = {}) {
+  return {
+    queue: {
+      depth: 0,
+      bytes: 0,
+      oldest_age_ms: null,
+      age_histogram: [],
+      quarantined: 0,
+      ...queue,
+    },
+    ingester: {
+      leader: null,
+      this_process_leads: false,
+      last_batch: null,
+      lag_ms: 0,
+      delayed: null,
+      ...ingester,
+    },
+  };
+}
+
+describe("configuration", () => {
+  it("H1: an unresolvable configuration is failing with the resolver's own words", () => {
+    const error = { message: "queue.maxAttempts is 0" };
+    const result = checkConfiguration({ set: {}, warnings: [], error });
+    expect(result).toMatchObject({ status: "failing", detail: "queue.maxAttempts is 0" });
+    expect(result.advice).toBeTruthy();
+  });
+
+  it("H1: names settings and their sources, not their values", () => {
+    const result = checkConfiguration({ set: { project: "environment" }, warnings: [] });
+    expect(result).toEqual({
+      name: "configuration",
+      status: "ok",
+      detail: "set: project (environment)",
+    });
+    expect(checkConfiguration({ set: {}, warnings: ["x is ignored"] }).status).toBe("degraded");
+  });
+});
+
+describe("file system", () => {
+  it.each([
+    ["ext4", 0xef53, "ok"],
+    ["xfs", 0x58465342, "ok"],
+    ["btrfs", 0x9123683e, "ok"],
+    ["overlay", 0x794c7630, "ok"],
+    ["tmpfs", 0x01021994, "degraded"],
+    ["nfs", 0x6969, "degraded"],
+    ["fuse", 0x65735546, "degraded"],
+    ["cifs", 0xff534d42, "degraded"],
+  ])("H1: knows %s", (label, type, expected) => {
+    const result = judgeFileSystem(type, "linux");
+    expect(result.detail).toContain(label);
+    expect(result.status).toBe(expected);
+    // statfs gives the number signed on some platforms.
+    expect(judgeFileSystem(type | 0, "linux")).toEqual(result);
+  });
+
+  it("H1: an unknown kind and another platform are no fault", () => {
+    expect(judgeFileSystem(0x1234, "linux")).toMatchObject({ status: "ok" });
+    expect(judgeFileSystem(0x6969, "darwin")).toMatchObject({ status: "ok" });
+  });
+});
+
+describe("free space", () => {
+  const judge = (freeMib: number, freeInodes = 1e6, totalInodes = 1e6) =>
+    judgeFreeSpace({ freeBytes: freeMib * MIB, freeInodes, totalInodes }).status;
+
+  it("H1: is failing below the hard limits, at them degraded, ok with room", () => {
+    expect([judge(63.9), judge(64), judge(255), judge(256)]).toEqual([
+      "failing",
+      "degraded",
+      "degraded",
+      "ok",
+    ]);
+    expect([judge(1e4, 999), judge(1e4, 1_000), judge(1e4, 4_000)]).toEqual([
+      "failing",
+      "degraded",
+      "ok",
+    ]);
+  });
+
+  it("H1: a file system without an inode table has no inode limit", () => {
+    expect(judge(1e4, 0, 0)).toBe("ok");
+  });
+});
+
+describe("store", () => {
+  it("H1: settings that read back wrong or damage are failing", () => {
+    const answer = {
+      checks: [
+        { name: "synchronous", ok: true, detail: "FULL" },
+        { name: "integrity", ok: false, detail: "2 pages damaged" },
+      ],
+    };
+    expect(judgeStore(answer)).toMatchObject({
+      status: "failing",
+      detail: "integrity: 2 pages damaged",
+    });
+    expect(judgeStore({ checks: answer.checks.slice(0, 1) })).toMatchObject({
+      status: "ok",
+      detail: "synchronous: FULL",
+    });
+  });
+
+  it("H1: a store that is away is degraded, one that can not be used is failing", () => {
+    const away = { message: "busy", retryable: true };
+    expect(judgeStore({ error: away }).status).toBe("degraded");
+    expect(judgeStore({ error: { ...away, retryable: false } }).status).toBe("failing");
+    expect(judgeStore({ absent: true }).status).toBe("ok");
+  });
+});
+
+describe("ingester, backlog, quarantine", () => {
+  const leader = { pid: 7, host: "h", since: "2026-03-01T00:00:00.000Z" };
+
+  it("H1: records that wait while nobody drains are degraded once a take-over is overdue", () => {
+    expect(judgeLease(status({}, { leader })).status).toBe("ok");
+    expect(judgeLease(status({})).status).toBe("ok");
+    expect(judgeLease(status({ depth: 1, oldest_age_ms: 15_000 })).status).toBe("ok");
+    expect(judgeLease(status({ depth: 1, oldest_age_ms: 15_001 }))).toMatchObject({
+      status: "degraded",
+      advice: expect.stringContaining("memspool drain"),
+    });
+  });
+
+  it("H1: an old backlog is degraded and names what the ingester waits for", () => {
+    expect(judgeBacklog(status({ depth: 3, oldest_age_ms: 60_000 })).status).toBe("ok");
+    expect(judgeBacklog(status({ depth: 3, oldest_age_ms: 60_001 })).status).toBe("degraded");
+    const delayed = { code: "STORE_UNAVAILABLE", until: "", failures: 4 };
+    const result = judgeBacklog(status({ depth: 3, oldest_age_ms: 90_000 }, { delayed }));
+    expect(result.detail).toContain("STORE_UNAVAILABLE");
+  });
+
+  it("H1: quarantined records are degraded", () => {
+    expect(judgeQuarantine(status({})).status).toBe("ok");
+    expect(judgeQuarantine(status({ quarantined: 2 }))).toMatchObject({
+      status: "degraded",
+      detail: "2 records are set aside and kept",
+    });
+  });
+});
+
+describe("report", () => {
+  const check = (result: HealthCheck["status"]): HealthCheck => ({
+    name: "x",
+    status: result,
+    detail: "",
+  });
+
+  it("H1: the worst check decides, and nothing checked is failing", () => {
+    const of = (...results: HealthCheck["status"][]) => healthReport(results.map(check)).status;
+    expect(of("ok", "ok")).toBe("ok");
+    expect(of("ok", "degraded", "ok")).toBe("degraded");
+    expect(of("degraded", "failing", "ok")).toBe("failing");
+    expect(of()).toBe("failing");
+  });
+
+  it("H1: exits with 0, 1 or 2", () => {
+    expect([exitCodeOf("ok"), exitCodeOf("degraded"), exitCodeOf("failing")]).toEqual([0, 1, 2]);
+  });
+
+  it("H1: a check that throws or hangs does not keep the report from coming", async () => {
+    const never = () => new Promise<HealthCheck>(() => {});
+    const report = await runChecks(
+      [
+        { name: "fine", run: () => ({ name: "fine", status: "ok", detail: "" }) },
+        {
+          name: "throws",
+          run: () => Promise.reject(Object.assign(new Error("/p"), { code: "EIO" })),
+        },
+        { name: "hangs", run: never },
+        { name: "slow", run: never, silence: "degraded" },
+      ],
+      5,
+    );
+    expect(report.status).toBe("failing");
+    expect(report.checks.map((each) => each.status)).toEqual([
+      "ok",
+      "failing",
+      "failing",
+      "degraded",
+    ]);
+    expect(report.checks[1]?.detail).toBe("could not be checked (EIO)");
+    expect(report.checks[2]?.detail).toContain("no answer");
+    for (const each of report.checks.slice(1)) expect(each.advice).toBeTruthy();
+  });
+});
