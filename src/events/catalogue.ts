@@ -10,7 +10,11 @@ export interface EventFields {
   server_started: { pid: number; version: string };
   server_stopping: { reason: string };
   server_stopped: { ms: number };
-  message_refused: { code: number; reason: "not_json" | "not_utf8" | "too_large" | "not_a_message" };
+  message_refused: {
+    code: number;
+    reason: "not_json" | "not_utf8" | "too_large" | "not_a_message";
+    count: number;
+  };
   capture_appended: { ulid: string; bytes: number; ms: number };
   capture_failed: { code: ErrorCode; stored: "no" | "unknown"; errno: string };
   capture_ingested: { count: number; inserted: number; duplicates: number; ms: number };
