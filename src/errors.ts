@@ -35,7 +35,6 @@ export const ERROR_CODES = {
   STORE_TOO_NEW: { retryable: false },
   // the server
   FLUSH_CANCELLED: { retryable: true },
-  FLUSH_TIMED_OUT: { retryable: true },
   SHUTTING_DOWN: { retryable: true },
   INTERNAL: { retryable: false },
 } as const satisfies Record<string, { retryable: boolean }>;

@@ -20,6 +20,7 @@ export interface EventFields {
   capture_ingested: { count: number; inserted: number; duplicates: number; ms: number };
   capture_quarantined: { ulid: string; code: ErrorCode; attempts: number };
   envelope_set_aside: { ulid: string; code: ErrorCode; attempts: number; retry_in_ms: number };
+  envelope_read_failed: { ulid: string; errno: string };
   schema_version_unknown: { ulid: string; schema_version: string };
   id_ahead_ignored: { ulid: string; ahead_ms: number };
   recovery_completed: {
@@ -52,6 +53,7 @@ export const EVENT_SEVERITY: Readonly<Record<EventName, Severity>> = {
   capture_ingested: "debug",
   capture_quarantined: "error",
   envelope_set_aside: "warning",
+  envelope_read_failed: "warning",
   schema_version_unknown: "warning",
   id_ahead_ignored: "warning",
   recovery_completed: "info",

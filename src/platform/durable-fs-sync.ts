@@ -61,10 +61,11 @@ export interface DurableFsSync {
   factsOfDescriptor(fd: number): FileFacts;
   names(directory: string): string[];
   /**
-   * Replaces a small file through a temp file, an fsync and a rename. The directory is not synced
-   * and a short write goes unnoticed, so it is only for what is checked when it is read.
+   * Replaces a small file through a temp file and a rename; "fsync" syncs the content first. The
+   * directory is not synced and a short write goes unnoticed, so it is only for what is checked
+   * when it is read.
    */
-  replace(path: string, content: string): void;
+  replace(path: string, content: string, durability: "fsync" | "none"): void;
 }
 
 export const nodeDurableFsSync: DurableFsSync = {
@@ -92,7 +93,8 @@ export const nodeDurableFsSync: DurableFsSync = {
   facts: (path) => factsOf(lstatSync(path)),
   factsOfDescriptor: (fd) => factsOf(fstatSync(fd)),
   names: (directory) => readdirSync(directory),
-  replace: (path, content) => writeFileAtomic.sync(path, content, { mode: FILE_MODE, fsync: true }),
+  replace: (path, content, durability) =>
+    writeFileAtomic.sync(path, content, { mode: FILE_MODE, fsync: durability === "fsync" }),
 };
 
 /**

@@ -11,7 +11,7 @@ import { hostname } from "node:os";
 import { type Clock, systemClock } from "../platform/clock.ts";
 import type { FileFacts } from "../platform/durable-fs.ts";
 import { type DurableFsSync, writeAllSync } from "../platform/durable-fs-sync.ts";
-import { isErrno } from "../platform/errno.ts";
+import { errnoOf, isErrno } from "../platform/errno.ts";
 import { markPath, type QueueLayout, tempPath } from "./layout.ts";
 import { RETRY_WAIT_MAX_MS } from "./retry-schedule.ts";
 
@@ -120,7 +120,12 @@ export class Claims {
       touch: () => this.#touch(ulid),
       fail: (failed) => {
         this.#active.delete(ulid);
-        this.#fs.replace(markPath(this.#layout, ulid), this.#content(failed));
+        try {
+          this.#fs.replace(markPath(this.#layout, ulid), this.#content(failed), "none");
+        } catch (error) {
+          // A full disk: the mark lies there since it was taken, and this process knows the rest.
+          if (errnoOf(error) === undefined) throw error;
+        }
         this.#remember(ulid, failed);
       },
       release: () => {

@@ -26,7 +26,7 @@ export class HighWater {
   /** @throws the system error of the rewrite */
   record(ulid: string): void {
     if (ulid <= this.#last) return;
-    this.#fs.replace(this.#layout.highWaterFile, ulid);
+    this.#fs.replace(this.#layout.highWaterFile, ulid, "fsync");
     this.#last = ulid;
   }
 }

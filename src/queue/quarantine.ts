@@ -49,6 +49,7 @@ export function quarantine(
         attempts: reason.attempts,
         quarantined_at: new Date(clock.nowMs()).toISOString(),
       }),
+      "fsync",
     );
     if (!move(fs, from, to)) return undefined;
     return basename(to);

@@ -1,0 +1,108 @@
+/**
+ * Reads the next records of a listing into one batch.
+ *
+ * Guarantees: bounded by count, bytes and time; verified envelopes only; a record that another
+ * process holds is skipped; one that is at fault is set aside and does not stop the batch.
+ * Marks are made for failures only: the lease stands for the rest.
+ */
+import { CaptureQueueSchemaError, MemspoolError } from "../errors.ts";
+import { errnoOf } from "../platform/errno.ts";
+import type { Claim, Claims } from "../queue/claim.ts";
+import { pendingPath } from "../queue/layout.ts";
+import type { PendingNames } from "../queue/pending-list.ts";
+import { type ReadEnvelope, readEnvelope } from "../queue/read-envelope.ts";
+import { type SetAsideParts, spendAttempt } from "../queue/set-aside.ts";
+
+export const BATCH_READ_BYTES_MAX = 8 * 1_048_576;
+export const BATCH_READ_MS_MAX = 1_000;
+
+export interface BatchParts extends SetAsideParts {
+  readonly claims: Claims;
+  readonly batchRecordsMax: number;
+  /** Records of a newer program, known since this start; they are not read again. */
+  readonly unknownVersions: Set<string>;
+}
+
+export interface BatchRecord {
+  readonly envelope: ReadEnvelope;
+  /** Only for a record that failed before. */
+  readonly claim: Claim | undefined;
+}
+
+export interface Batch {
+  readonly records: readonly BatchRecord[];
+  /** Index in the listing behind the last record that was looked at. */
+  readonly next: number;
+  /** Records that were left for later: held, waiting, or just set aside. */
+  readonly skipped: number;
+  readonly quarantined: number;
+}
+
+/**
+ * @param from index in the listing to begin at
+ * @param dueOrNot takes records whose wait is not over, too
+ * @throws system errors that no single record explains
+ */
+export function readBatch(
+  parts: BatchParts,
+  listing: PendingNames,
+  from: number,
+  dueOrNot: boolean,
+): Batch {
+  const startedMs = parts.clock.monotonicMs();
+  const records: BatchRecord[] = [];
+  let bytes = 0;
+  let skipped = 0;
+  let quarantined = 0;
+  let next = from;
+  for (; next < listing.ulids.length; next++) {
+    if (records.length >= parts.batchRecordsMax || bytes >= BATCH_READ_BYTES_MAX) break;
+    if (parts.clock.monotonicMs() - startedMs > BATCH_READ_MS_MAX) break;
+    const ulid = listing.ulids[next] as string;
+    const outcome = readOne(parts, ulid, listing.marked.has(ulid), dueOrNot);
+    if (outcome === "gone") continue;
+    if (outcome === "skipped") skipped++;
+    else if (outcome === "quarantined") quarantined++;
+    else {
+      records.push(outcome);
+      bytes += outcome.envelope.bytes.length;
+    }
+  }
+  return { records, next, skipped, quarantined };
+}
+
+function readOne(
+  parts: BatchParts,
+  ulid: string,
+  marked: boolean,
+  dueOrNot: boolean,
+): BatchRecord | "gone" | "skipped" | "quarantined" {
+  if (parts.unknownVersions.has(ulid)) return "skipped";
+  const claim = marked ? parts.claims.take(ulid, { dueOrNot }) : undefined;
+  if (marked && !claim) return "skipped";
+  try {
+    const envelope = readEnvelope(parts.fs, pendingPath(parts.layout, ulid), ulid);
+    if (envelope) return { envelope, claim };
+    claim?.release();
+    return "gone";
+  } catch (error) {
+    if (error instanceof CaptureQueueSchemaError) {
+      claim?.release();
+      parts.unknownVersions.add(ulid);
+      parts.events.emit("schema_version_unknown", {
+        ulid,
+        schema_version: String(error.schemaVersion).slice(0, 32),
+      });
+      return "skipped";
+    }
+    if (!(error instanceof MemspoolError)) {
+      // The reading failed, not the record (EIO, EMFILE): it stays as it is.
+      claim?.fail(claim.state);
+      parts.events.emit("envelope_read_failed", { ulid, errno: errnoOf(error) ?? "unknown" });
+      return "skipped";
+    }
+    const held = claim ?? parts.claims.take(ulid, { dueOrNot });
+    if (!held) return "skipped";
+    return spendAttempt(parts, held, error) === "quarantined" ? "quarantined" : "skipped";
+  }
+}

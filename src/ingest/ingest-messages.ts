@@ -1,0 +1,19 @@
+/** What the main thread and the ingester's worker say to each other. */
+import type { MemspoolEvent } from "../events/catalogue.ts";
+import type { IngestReport } from "./ingester.ts";
+
+/** `workerData` of the ingester's worker. */
+export interface IngestWorkerData {
+  readonly queueDir: string;
+  readonly storeFile: string;
+  readonly attemptsMax: number;
+  readonly batchRecordsMax: number;
+  readonly pollMs: number;
+}
+
+export type ToIngestWorker = { readonly type: "wake" | "flush" | "stop" };
+
+export type FromIngestWorker =
+  | { readonly type: "event"; readonly event: MemspoolEvent }
+  | { readonly type: "report"; readonly report: IngestReport }
+  | { readonly type: "stopped" };

@@ -1,0 +1,60 @@
+/**
+ * Entry of the ingester's worker thread: a composition root of its own, because a worker can not be
+ * handed built objects. Reads, commits and unlinks here cost the client's thread nothing.
+ *
+ * Guarantees: opens no database before the first batch; ends after "stop" with its batch finished.
+ */
+import { parentPort, workerData } from "node:worker_threads";
+import type { Events, MemspoolEvent } from "../events/catalogue.ts";
+import type {
+  FromIngestWorker,
+  IngestWorkerData,
+  ToIngestWorker,
+} from "../ingest/ingest-messages.ts";
+import { Ingester } from "../ingest/ingester.ts";
+import { LeaderFile } from "../ingest/leader-file.ts";
+import { systemClock } from "../platform/clock.ts";
+import { nodeDurableFsSync } from "../platform/durable-fs-sync.ts";
+import { queueLayout } from "../queue/layout.ts";
+
+const port = parentPort;
+if (!port) throw new TypeError("the ingester's worker is started by memspool, not by hand");
+
+const data = workerData as IngestWorkerData;
+const say = (message: FromIngestWorker) => port.postMessage(message);
+const events: Events = {
+  emit: (event, fields) => say({ type: "event", event: { event, fields } as MemspoolEvent }),
+};
+const layout = queueLayout(data.queueDir);
+const leaderFile = new LeaderFile(nodeDurableFsSync, layout, systemClock);
+
+const ingester = new Ingester({
+  fs: nodeDurableFsSync,
+  layout,
+  clock: systemClock,
+  events,
+  attemptsMax: data.attemptsMax,
+  batchRecordsMax: data.batchRecordsMax,
+  pollMs: data.pollMs,
+  random: Math.random,
+  openStore: async () => {
+    const { openStore } = await import("../store/open-store.ts");
+    return openStore({ file: data.storeFile, events });
+  },
+  onReport: (report) => {
+    leaderFile.note(report);
+    say({ type: "report", report });
+  },
+});
+
+port.on("message", (message: ToIngestWorker) => {
+  if (message.type === "wake") ingester.wake();
+  else if (message.type === "flush") ingester.flush();
+  else {
+    void ingester.stop().then(() => {
+      say({ type: "stopped" });
+      port.close();
+    });
+  }
+});
+ingester.start();
