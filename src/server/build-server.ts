@@ -1,0 +1,103 @@
+/**
+ * Puts tools and resources behind the MCP SDK's server, for one session on any transport. Only this
+ * file and the transport import the SDK, so that moving to another version of it stays here.
+ *
+ * Requests other than `initialize` and `ping` go through one handler table of ours instead of the
+ * SDK's registration: that keeps its schema library's texts out of our error messages, checks each
+ * result once instead of twice, and lets arguments arrive exactly as they were sent.
+ * Building, `initialize` and the lists never touch the memory.
+ */
+import { Server } from "@modelcontextprotocol/sdk/server/index.js";
+import type { ServerNotification } from "@modelcontextprotocol/sdk/types.js";
+import type { Memory } from "../memory/memory.ts";
+import { TOOLS } from "../tools/catalogue.ts";
+import { clip } from "../tools/fit-answer.ts";
+import { resourceHandlers } from "./bind-resources.ts";
+import { toolHandlers } from "./bind-tools.ts";
+import { INSTRUCTIONS } from "./instructions.ts";
+import { METHOD_NOT_FOUND, ProtocolError } from "./protocol-error.ts";
+import type { RequestHandlers } from "./request-handler.ts";
+import { RESOURCES } from "./resources/catalogue.ts";
+import { Subscriptions, systemTiming, type Timing } from "./subscriptions.ts";
+
+export interface ServerParts {
+  readonly memory: Memory;
+  /** Of memspool. */
+  readonly version: string;
+  /** Aborted when the session starts to end: calls that only wait should give up. */
+  readonly leaving?: AbortSignal;
+  readonly timing?: Timing;
+}
+
+/** A server that is not connected yet. */
+export function buildServer({ memory, version, leaving, timing }: ServerParts): Server {
+  const server = new Server(
+    { name: "memspool", title: "memspool", version },
+    {
+      capabilities: { tools: {}, resources: { subscribe: true } },
+      instructions: INSTRUCTIONS,
+      jsonSchemaValidator: noValidator,
+    },
+  );
+  const subscriptions = new Subscriptions({
+    memory,
+    timing: timing ?? systemTiming,
+    tell: (uri) => {
+      // Rejects once the session is over; then nobody is left to be told.
+      server.sendResourceUpdated({ uri }).catch(() => {});
+    },
+  });
+  const handlers: RequestHandlers = {
+    ...toolHandlers(TOOLS, memory),
+    ...resourceHandlers(RESOURCES, memory, subscriptions),
+  };
+  server.onclose = () => subscriptions.close();
+  server.fallbackRequestHandler = async ({ method, params }, extra) => {
+    const handler = Object.hasOwn(handlers, method) ? handlers[method] : undefined;
+    if (handler === undefined) {
+      const shown = JSON.stringify(clip(method, 64));
+      throw new ProtocolError(METHOD_NOT_FOUND, `Method not found: ${shown}.`);
+    }
+    return untilEither(extra.signal, leaving, (signal) =>
+      handler(params ?? {}, {
+        signal,
+        progressToken: params?._meta?.progressToken,
+        notify: (notification, content) => {
+          const message = { method: notification, params: content } as unknown;
+          // Rejects once the session is over; then nobody is left to be told.
+          extra.sendNotification(message as ServerNotification).catch(() => {});
+        },
+      }),
+    );
+  };
+  return server;
+}
+
+/**
+ * Runs with a signal that either of two aborts. Not AbortSignal.any: a source that lives as long as
+ * the session would keep a reference for every call that ever was.
+ */
+async function untilEither<Result>(
+  cancelled: AbortSignal,
+  leaving: AbortSignal | undefined,
+  run: (signal: AbortSignal) => Promise<Result>,
+): Promise<Result> {
+  const controller = new AbortController();
+  const abort = () => controller.abort();
+  if (cancelled.aborted || leaving?.aborted) abort();
+  cancelled.addEventListener("abort", abort);
+  leaving?.addEventListener("abort", abort);
+  try {
+    return await run(controller.signal);
+  } finally {
+    cancelled.removeEventListener("abort", abort);
+    leaving?.removeEventListener("abort", abort);
+  }
+}
+
+/** The SDK would load a schema compiler for answers to questions that this server never asks. */
+const noValidator = {
+  getValidator: (): never => {
+    throw new TypeError("memspool asks its clients nothing");
+  },
+};

@@ -1,0 +1,17 @@
+/** Every resource, in the order in which a client lists them. */
+import type { ResourceDefinition } from "./define-resource.ts";
+import { healthResource } from "./health.ts";
+import { queuePendingResource } from "./queue-pending.ts";
+import { queueQuarantineResource } from "./queue-quarantine.ts";
+import { recordResource } from "./record.ts";
+import { sessionResource } from "./session.ts";
+import { statusResource } from "./status.ts";
+
+export const RESOURCES: readonly ResourceDefinition[] = Object.freeze([
+  statusResource,
+  healthResource,
+  queuePendingResource,
+  queueQuarantineResource,
+  recordResource,
+  sessionResource,
+]);
