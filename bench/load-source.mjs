@@ -39,7 +39,11 @@ export async function loadSource(dir, exports) {
     define: { MEMSPOOL_VERSION: '"bench"' },
     external: ["@photostructure/sqlite"],
     banner: {
-      js: 'import { createRequire as benchRequire } from "node:module"; const require = benchRequire(import.meta.url);',
+      js: [
+        'import { createRequire as benchRequire } from "node:module";',
+        "const require = benchRequire(import.meta.url);",
+        "const __filename = import.meta.filename;",
+      ].join(" "),
     },
   });
   return import(pathToFileURL(outfile).href);

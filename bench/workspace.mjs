@@ -21,7 +21,8 @@ export function openWorkspace() {
   const close = () => {
     if (closed) return;
     closed = true;
-    if (mounted) run("umount", mountPoint);
+    // After a failure files may still be open; lazily, the mount goes when this process does.
+    if (mounted) run("umount", "--lazy", mountPoint);
     rmSync(base, { recursive: true, force: true });
   };
   try {

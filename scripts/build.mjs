@@ -35,9 +35,14 @@ await build({
   outExtension: { ".js": ".mjs" },
   chunkNames: "chunk-[name]-[hash]",
   external: ["@photostructure/sqlite"],
-  // Bundled CommonJS packages call require() for Node's own modules.
+  // Bundled CommonJS packages call require() for Node's own modules, and write-file-atomic makes
+  // names of temp files from __filename.
   banner: {
-    js: 'import { createRequire as memspoolRequire } from "node:module"; const require = memspoolRequire(import.meta.url);',
+    js: [
+      'import { createRequire as memspoolRequire } from "node:module";',
+      "const require = memspoolRequire(import.meta.url);",
+      "const __filename = import.meta.filename;",
+    ].join(" "),
   },
 });
 await build({
@@ -51,9 +56,8 @@ await build({
 writeFileSync(`${dist}/package.json`, '{ "type": "commonjs" }\n');
 chmodSync(`${dist}/main.js`, 0o755);
 if (!process.argv.includes("--no-types")) {
-  execFileSync(
-    process.execPath,
-    ["node_modules/typescript/bin/tsc", "-p", "tsconfig.types.json"],
-    { cwd: root, stdio: "inherit" },
-  );
+  execFileSync(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "tsconfig.types.json"], {
+    cwd: root,
+    stdio: "inherit",
+  });
 }
