@@ -41,6 +41,16 @@ it("reports a dynamic import and a re-export upwards", () => {
   expect(rulesBroken(files)).toEqual(["layer", "layer"]);
 });
 
+it("lets a room have one file of another, and not its neighbours", () => {
+  const files = {
+    "src/record/record-id.ts": 'import { c } from "../platform/clock.ts"; export const a = c;',
+    "src/record/envelope.ts": 'import { f } from "../platform/durable-fs.ts"; export const a = f;',
+    "src/platform/clock.ts": "export const c = 1;",
+    "src/platform/durable-fs.ts": "export const f = 1;",
+  };
+  expect(rulesBroken(files)).toEqual(["layer"]);
+});
+
 it("tells an import of types from one of values", () => {
   const shapes = { "src/memory/memory.ts": "export type Memory = object; export const m = 1;" };
   const types = 'import { type Memory } from "../memory/memory.ts"; export type M = Memory;';

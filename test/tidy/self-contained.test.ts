@@ -12,7 +12,7 @@ function foreignSources(lock: string): string[] {
 
 // Put together here, so that this file does not hold what it looks for.
 const MACHINE_PATHS = new RegExp(
-  `(?<![\\w~.$}/-])/(?:${["work", "root", "tmp/brief", "tmp/bash_jobs"].join("|")})(?![\\w-])`,
+  `(?<![\\w~.$}/-])/(?:${["work/main", "work/shared", "root", "tmp/brief", "tmp/bash_jobs"].join("|")})(?![\\w-])`,
 );
 
 /** Lines of a file that name an absolute path of somebody's machine. */
@@ -40,9 +40,9 @@ it("sees a private registry", () => {
 });
 
 it("sees a machine's path and lets similar words be", () => {
-  const [, work] = ["", "work"];
-  expect(machinePaths("a.md", `one\nsee /${work}/main/x`)).toEqual(["a.md:2"]);
-  expect(machinePaths("a.md", `"/${work}"`)).toEqual(["a.md:1"]);
-  expect(machinePaths("a.md", `frame/${work}/x ~/${work}/x https://a.test/${work}/`)).toEqual([]);
-  expect(machinePaths("a.md", `/${work}ers/x`)).toEqual([]);
+  const [, home] = ["", "root"];
+  expect(machinePaths("a.md", `one\nsee /${home}/main/x`)).toEqual(["a.md:2"]);
+  expect(machinePaths("a.md", `"/${home}"`)).toEqual(["a.md:1"]);
+  expect(machinePaths("a.md", `frame/${home}/x ~/${home}/x https://a.test/${home}/`)).toEqual([]);
+  expect(machinePaths("a.md", `/${home}s/x`)).toEqual([]);
 });

@@ -61,7 +61,7 @@ function sourceNodeBreach(path: string, node: ts.Node): string | undefined {
   const { parent } = node;
   if (!ts.isPropertyAccessExpression(parent)) {
     // Handing the whole object on, or taking it apart, would hide what is used of it.
-    if (ts.isTypeQueryNode(parent)) return undefined;
+    if (ts.isTypeQueryNode(parent) || STDOUT_FILES.includes(path)) return undefined;
     return "uses process other than as process.<name>";
   }
   if (parent.name.text === "stdout" && !STDOUT_FILES.includes(path)) return "uses process.stdout";
