@@ -1,0 +1,194 @@
+/**
+ * A batch on its way into the tables, inside a write transaction of the caller's.
+ *
+ * Guarantees: the rules of memory-store.ts on duplicates, aliases and conflicts, between items of
+ * the batch too, in their order. Rows, index and totals change together. Does not look at envelopes'
+ * checksums: what comes here was verified.
+ */
+import { timeMs } from "../../record/memory-record.ts";
+import { indexedText } from "../../text/indexed-text.ts";
+import { indexTerms } from "../../text/terms.ts";
+import { escapeText } from "../escaped-text.ts";
+import type { CommitItem, CommitResult, ConflictCode } from "../memory-store.ts";
+import type { Connection } from "./connection.ts";
+import { refused } from "./errors.ts";
+
+interface Known {
+  readonly sha256: string;
+  /** The id itself, or the record that it is an alias of. */
+  readonly of: string;
+}
+
+/** @throws MemspoolError STORE_REFUSED; driver errors as they are */
+export function commitItems(
+  connection: Connection,
+  items: readonly CommitItem[],
+  ingestedAt: string,
+): CommitResult {
+  const batch = new BatchWriter(connection, ingestedAt);
+  batch.learn(items.map(({ ulid }) => ulid));
+  for (const item of items) batch.add(item);
+  return batch.finish();
+}
+
+class BatchWriter {
+  readonly #connection: Connection;
+  readonly #ingestedAt: string;
+  readonly #known = new Map<string, Known>();
+  readonly #turns = new Map<string, number>();
+  readonly #inserted: string[] = [];
+  readonly #duplicates: { ulid: string; of: string }[] = [];
+  readonly #conflicts: { ulid: string; code: ConflictCode; existing: string }[] = [];
+  #terms = 0;
+  #aliases = 0;
+
+  constructor(connection: Connection, ingestedAt: string) {
+    this.#connection = connection;
+    this.#ingestedAt = ingestedAt;
+  }
+
+  /** Which of the ids are there already: two questions a batch instead of two an item. */
+  learn(ulids: readonly string[]): void {
+    const list = JSON.stringify(ulids);
+    for (const table of ["records", "aliases"]) {
+      const of = table === "records" ? "t.ulid" : "t.of";
+      const rows = this.#connection
+        .statement(
+          `SELECT t.ulid, t.sha256, ${of} AS of FROM json_each(?) j JOIN ${table} t ON t.ulid = j.value`,
+        )
+        .all(list);
+      for (const row of rows) {
+        this.#known.set(row.ulid as string, {
+          sha256: row.sha256 as string,
+          of: row.of as string,
+        });
+      }
+    }
+  }
+
+  add(item: CommitItem): void {
+    const { ulid, sha256 } = item;
+    const there = this.#known.get(ulid);
+    if (there !== undefined) {
+      if (there.sha256 === sha256) this.#duplicates.push({ ulid, of: there.of });
+      else this.#conflicts.push({ ulid, code: "ULID_CONFLICT", existing: there.of });
+      return;
+    }
+    const holder = this.#holderOfKey(item);
+    if (holder === undefined) this.#insert(item);
+    else if (holder.sha256 === sha256) this.#insertAlias(item, holder.of);
+    else this.#conflicts.push({ ulid, code: "IDEMPOTENCY_CONFLICT", existing: holder.of });
+  }
+
+  finish(): CommitResult {
+    if (this.#inserted.length > 0 || this.#aliases > 0) {
+      this.#run(
+        "UPDATE totals SET records = records + ?, terms = terms + ?, aliases = aliases + ?",
+        this.#inserted.length,
+        this.#terms,
+        this.#aliases,
+      );
+    }
+    return {
+      inserted: this.#inserted,
+      duplicates: this.#duplicates,
+      conflicts: this.#conflicts,
+    };
+  }
+
+  #holderOfKey({ record }: CommitItem): Known | undefined {
+    if (record.idempotency_key === undefined) return undefined;
+    const row = this.#connection
+      .statement("SELECT ulid, sha256 FROM records WHERE project = ? AND idempotency_key = ?")
+      .get(escapeText(record.project ?? ""), escapeText(record.idempotency_key));
+    return row && { sha256: row.sha256 as string, of: row.ulid as string };
+  }
+
+  #insert(item: CommitItem): void {
+    const { ulid, sha256, record, recordJson } = item;
+    // JSON.stringify writes neither; the binding would cut or change them without a word.
+    if (!recordJson.isWellFormed() || recordJson.includes("\0")) throw refused("not_json");
+    const atMs = timeMs(record.occurred_at ?? item.appendedAt);
+    if (Number.isNaN(atMs)) throw refused("time");
+    const terms = indexTerms(indexedText(record));
+    const project = escapeText(record.project ?? "");
+    const session = record.session_id === undefined ? null : escapeText(record.session_id);
+    const { lastInsertRowid: id } = this.#run(
+      `INSERT INTO records (ulid, sha256, appended_at, ingested_at, at_ms, term_count, turn, project,
+         session_id, role, tier, source, idempotency_key, record)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      ulid,
+      sha256,
+      item.appendedAt,
+      this.#ingestedAt,
+      atMs,
+      terms.length,
+      session === null ? 0 : this.#nextTurn(project, session),
+      project,
+      session,
+      record.role ?? null,
+      record.tier ?? "episodic",
+      record.source === undefined ? null : escapeText(record.source),
+      record.idempotency_key === undefined ? null : escapeText(record.idempotency_key),
+      recordJson,
+    );
+    this.#run("INSERT INTO records_fts (rowid, terms) VALUES (?, ?)", id, terms.join(" "));
+    for (const tag of new Set(record.tags)) {
+      this.#run("INSERT INTO record_tags (tag, record_id) VALUES (?, ?)", escapeText(tag), id);
+    }
+    for (const target of new Set(record.supersedes)) this.#supersede(target, ulid);
+    this.#terms += terms.length;
+    this.#inserted.push(ulid);
+    this.#known.set(ulid, { sha256, of: ulid });
+  }
+
+  #insertAlias({ ulid, sha256, appendedAt }: CommitItem, of: string): void {
+    this.#run(
+      "INSERT INTO aliases (ulid, of, sha256, appended_at) VALUES (?, ?, ?, ?)",
+      ulid,
+      of,
+      sha256,
+      appendedAt,
+    );
+    // Whoever corrected the id that the caller was given meant the record it stands for.
+    this.#run(
+      `INSERT OR IGNORE INTO supersessions (target, by_ulid)
+       SELECT ?, by_ulid FROM supersessions WHERE target = ? AND by_ulid <> ?`,
+      of,
+      ulid,
+      of,
+    );
+    this.#aliases++;
+    this.#duplicates.push({ ulid, of });
+    this.#known.set(ulid, { sha256, of });
+  }
+
+  #supersede(target: string, by: string): void {
+    const alias = this.#connection.statement("SELECT of FROM aliases WHERE ulid = ?").get(target);
+    const superseded = (alias?.of as string | undefined) ?? target;
+    if (superseded === by) return;
+    this.#run(
+      "INSERT OR IGNORE INTO supersessions (target, by_ulid) VALUES (?, ?)",
+      superseded,
+      by,
+    );
+  }
+
+  /** Counted on from the session's last record, read once a batch. */
+  #nextTurn(project: string, session: string): number {
+    const key = JSON.stringify([project, session]);
+    let last = this.#turns.get(key);
+    if (last === undefined) {
+      const row = this.#connection
+        .statement("SELECT max(turn) AS turn FROM records WHERE session_id = ? AND project = ?")
+        .get(session, project);
+      last = (row?.turn as number | null) ?? 0;
+    }
+    this.#turns.set(key, last + 1);
+    return last + 1;
+  }
+
+  #run(sql: string, ...values: (string | number | bigint | null)[]) {
+    return this.#connection.statement(sql).run(...values);
+  }
+}

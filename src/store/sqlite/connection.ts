@@ -1,0 +1,171 @@
+/**
+ * One connection to the database, with the settings that the promise depends on.
+ *
+ * Guarantees: every connection, new or reopened, writes ahead (WAL) and syncs the log before a
+ * commit returns (`synchronous = FULL`, read back: the compiled-in default of a reopened database is
+ * NORMAL, which loses acknowledged commits in a power cut); SQLite waits for a lock no longer than
+ * the busy timeout, so that a worker can be stopped; statements are prepared once. After a commit the
+ * path still names the file that was written.
+ */
+import type { FileIdentity } from "../../platform/durable-fs.ts";
+import { type DurableFsSync, nodeDurableFsSync } from "../../platform/durable-fs-sync.ts";
+import { identityOf, prepareDatabaseFile } from "./database-file.ts";
+import { type Database, openDatabase, type Statement } from "./driver.ts";
+import { storeError, unavailable } from "./errors.ts";
+import { migrate, pragma } from "./schema.ts";
+
+/** How long SQLite itself waits for a lock; a worker inside the wait can not be stopped. */
+export const BUSY_TIMEOUT_MS = 1_000;
+/** The WAL-reset fault, which damages a database that several processes share, ended here. */
+export const SQLITE_VERSION_MIN = "3.51.3";
+export const SYNCHRONOUS_FULL = 2;
+
+/** Pages of 4 KiB in the log before a commit copies them into the database. */
+const CHECKPOINT_PAGES = 4_000;
+/** What a spike may leave of the log file, in bytes. */
+const LOG_BYTES_KEPT_MAX = 67_108_864;
+const CACHE_KIB = 8_192;
+/** The kinds of SQL are few; the bound catches a mistake. */
+const STATEMENT_COUNT_MAX = 256;
+
+export interface ConnectionOptions {
+  readonly file: string;
+  /** Refuses writes after the schema is in place. */
+  readonly readOnly: boolean;
+  readonly busyTimeoutMs?: number | undefined;
+  readonly fs?: DurableFsSync | undefined;
+}
+
+export class Connection {
+  readonly db: Database;
+  readonly file: string;
+  readonly created: boolean;
+  readonly engineVersion: string;
+  readonly #fs: DurableFsSync;
+  readonly #identity: FileIdentity | undefined;
+  readonly #statements = new Map<string, Statement>();
+
+  /**
+   * Opens, creating and migrating where needed.
+   * @throws MemspoolError STORE_UNAVAILABLE, STORE_TOO_NEW, UNSAFE_PATH
+   */
+  constructor(options: ConnectionOptions) {
+    this.#fs = options.fs ?? nodeDurableFsSync;
+    this.file = options.file;
+    this.created = prepareDatabaseFile(this.#fs, options.file).created;
+    const busyTimeoutMs = options.busyTimeoutMs ?? BUSY_TIMEOUT_MS;
+    let db: Database | undefined;
+    try {
+      db = openDatabase(options.file, busyTimeoutMs);
+      this.#identity = identityOf(this.#fs, options.file);
+      this.engineVersion = requireEngine(db);
+      applySettings(db, busyTimeoutMs);
+      migrate(db);
+      if (options.readOnly) db.exec("PRAGMA query_only = ON");
+      this.db = db;
+    } catch (error) {
+      if (db?.isOpen) db.close();
+      throw storeError(error);
+    }
+  }
+
+  /** A prepared statement, kept for the connection's life. */
+  statement(sql: string): Statement {
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) {
+      if (this.#statements.size >= STATEMENT_COUNT_MAX) this.#statements.clear();
+      statement = this.db.prepare(sql);
+      this.#statements.set(sql, statement);
+    }
+    return statement;
+  }
+
+  /** Runs `work` on one snapshot of the database. */
+  read<T>(work: () => T): T {
+    return this.#transaction("BEGIN", work);
+  }
+
+  /**
+   * Runs `work` in a write transaction. When this returns, its changes survive a power cut; when it
+   * throws, they are gone, or, if the commit itself failed, either. IMMEDIATE, because a
+   * transaction that turns from reading to writing can fail however long it waits.
+   */
+  write<T>(work: () => T): T {
+    const result = this.#transaction("BEGIN IMMEDIATE", work);
+    // Deleted or exchanged under us, the commit went into a file that nobody will find.
+    const now = identityOf(this.#fs, this.file);
+    const same = now?.ino === this.#identity?.ino && now?.dev === this.#identity?.dev;
+    if (!same) throw unavailable("replaced");
+    return result;
+  }
+
+  #transaction<T>(begin: string, work: () => T): T {
+    this.statement(begin).run();
+    try {
+      const result = work();
+      this.statement("COMMIT").run();
+      return result;
+    } catch (error) {
+      this.#rollBack();
+      throw error;
+    }
+  }
+
+  #rollBack(): void {
+    try {
+      // SQLite has rolled back by itself after some failures.
+      if (this.db.isOpen && this.db.isTransaction) this.db.exec("ROLLBACK");
+    } catch {
+      // A connection that can not even roll back is closed, which does; the first error says why.
+      this.close();
+    }
+  }
+
+  /** Idempotent. */
+  close(): void {
+    this.#statements.clear();
+    if (this.db.isOpen) this.db.close();
+  }
+}
+
+function requireEngine(db: Database): string {
+  const version = String(db.prepare("SELECT sqlite_version() AS version").get()?.version);
+  if (compareVersions(version, SQLITE_VERSION_MIN) < 0) {
+    throw unavailable("engine", { details: { version, version_min: SQLITE_VERSION_MIN } });
+  }
+  return version;
+}
+
+/** Negative if `one` is older than `other`. */
+export function compareVersions(one: string, other: string): number {
+  const [left, right] = [one, other].map((version) => version.split(".").map(Number));
+  for (let part = 0; part < 3; part++) {
+    const difference = (left?.[part] ?? 0) - (right?.[part] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return 0;
+}
+
+function applySettings(db: Database, busyTimeoutMs: number): void {
+  db.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
+  const mode = db.prepare("PRAGMA journal_mode = WAL").get()?.journal_mode;
+  db.exec(`
+    PRAGMA synchronous = FULL;
+    PRAGMA foreign_keys = OFF;
+    PRAGMA temp_store = MEMORY;
+    PRAGMA cell_size_check = ON;
+    PRAGMA cache_size = -${CACHE_KIB};
+    PRAGMA journal_size_limit = ${LOG_BYTES_KEPT_MAX};
+    PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES};
+  `);
+  requireSetting("journal_mode", mode, "wal");
+  requireSetting("synchronous", pragma(db, "synchronous"), SYNCHRONOUS_FULL);
+  requireSetting("busy_timeout", pragma(db, "busy_timeout"), busyTimeoutMs);
+}
+
+function requireSetting(name: string, value: unknown, wanted: string | number): void {
+  if (value === wanted) return;
+  throw unavailable("settings", {
+    details: { setting: name, value: String(value), wanted: String(wanted) },
+  });
+}

@@ -1,0 +1,101 @@
+/**
+ * Makes the database file before SQLite opens it.
+ *
+ * Guarantees: the file is a regular file of mode 0600 in a directory of mode 0700, whatever the
+ * umask, if we made them (SQLite gives its -wal and -shm files the mode of the database); none of
+ * them nor their directory is a symbolic link; the names that we made survive a power cut before the
+ * first commit is acknowledged. Several processes may do this at once. What was there before keeps
+ * its mode: `memspool doctor` looks at that.
+ */
+import { dirname } from "node:path";
+import { MemspoolError } from "../../errors.ts";
+import type { FileIdentity } from "../../platform/durable-fs.ts";
+import { type DurableFsSync, syncDirectorySync } from "../../platform/durable-fs-sync.ts";
+import { errnoOf, isErrno } from "../../platform/errno.ts";
+import { unavailable } from "./errors.ts";
+
+/**
+ * @returns whether the file was created by this call
+ * @throws MemspoolError UNSAFE_PATH, STORE_UNAVAILABLE
+ */
+export function prepareDatabaseFile(fs: DurableFsSync, file: string): { created: boolean } {
+  const directory = dirname(file);
+  try {
+    makeDirectories(fs, directory, 0);
+    for (const path of [directory, file, `${file}-wal`, `${file}-shm`]) refuseSymlink(fs, path);
+    return { created: createFile(fs, file, directory) };
+  } catch (error) {
+    if (error instanceof MemspoolError) throw error;
+    const errno = errnoOf(error) ?? "unknown";
+    throw unavailable(reasonOf(errno), { cause: error, details: { errno } });
+  }
+}
+
+/** The file that the path names now; undefined if none. */
+export function identityOf(fs: DurableFsSync, file: string): FileIdentity | undefined {
+  try {
+    const { dev, ino } = fs.identityOfPath(file);
+    return { dev, ino };
+  } catch (error) {
+    if (isErrno(error, "ENOENT", "ENOTDIR")) return undefined;
+    throw unavailable("cantopen", { cause: error });
+  }
+}
+
+const DEPTH_MAX = 256;
+
+function makeDirectories(fs: DurableFsSync, directory: string, depth: number): void {
+  if (kindOf(fs, directory) !== undefined || depth > DEPTH_MAX) return;
+  const parent = dirname(directory);
+  if (parent === directory) return;
+  makeDirectories(fs, parent, depth + 1);
+  try {
+    fs.makeDirectory(directory);
+  } catch (error) {
+    // EEXIST: another process made it a moment ago. Its name may not be durable yet, so sync too.
+    if (!isErrno(error, "EEXIST")) throw error;
+  }
+  syncDirectorySync(fs, parent);
+}
+
+function createFile(fs: DurableFsSync, file: string, directory: string): boolean {
+  if (kindOf(fs, file) !== undefined) return false;
+  let fd: number;
+  try {
+    fd = fs.openExclusive(file);
+  } catch (error) {
+    // EEXIST: another process was faster.
+    if (isErrno(error, "EEXIST")) return false;
+    throw error;
+  }
+  fs.close(fd);
+  // An empty file is what SQLite takes for a new database. A crash here leaves just that.
+  syncDirectorySync(fs, directory);
+  return true;
+}
+
+function refuseSymlink(fs: DurableFsSync, path: string): void {
+  if (kindOf(fs, path) !== "symlink") return;
+  throw new MemspoolError(
+    "UNSAFE_PATH",
+    `${path} is a symbolic link, which memspool does not follow. Put the file itself there, or set ` +
+      "MEMSPOOL_HOME to the directory where it is.",
+    { details: { path } },
+  );
+}
+
+function kindOf(fs: DurableFsSync, path: string): string | undefined {
+  try {
+    return fs.facts(path).kind;
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return undefined;
+    throw error;
+  }
+}
+
+function reasonOf(errno: string): string {
+  if (errno === "ENOSPC" || errno === "EDQUOT") return "full";
+  if (errno === "EROFS") return "readonly";
+  if (errno === "EACCES" || errno === "EPERM") return "perm";
+  return errno === "EIO" ? "ioerr" : "cantopen";
+}

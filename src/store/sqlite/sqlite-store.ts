@@ -1,0 +1,165 @@
+/**
+ * MemoryStore on SQLite: the facade. What the calls mean is said in ../memory-store.ts.
+ *
+ * Guarantees: every call opens its connection if there is none, so that a store which was away
+ * (a full disk, a damaged file that has been moved) works again without a restart; a connection that
+ * failed in a way it may not recover from is closed. Calls do not overlap: each runs to its end in
+ * one go on this thread, which therefore must not be the one that talks to a client.
+ */
+import { statSync } from "node:fs";
+import type { Events } from "../../events/catalogue.ts";
+import type { Clock } from "../../platform/clock.ts";
+import type { DurableFsSync } from "../../platform/durable-fs-sync.ts";
+import type {
+  CandidateQuery,
+  CandidateSet,
+  CommitItem,
+  CommitResult,
+  Facet,
+  FacetKind,
+  MemoryStore,
+  RecordFilter,
+  StoreCheck,
+  StoredRecord,
+  StoreLookup,
+  StoreStats,
+  TimelineQuery,
+} from "../memory-store.ts";
+import { BUSY_RETRY, type BusyRetry, retryWhileBusy } from "./busy-retry.ts";
+import { checkConnection } from "./check.ts";
+import { commitItems } from "./commit.ts";
+import { Connection } from "./connection.ts";
+import { storeError, unavailable, unavailableReason } from "./errors.ts";
+import { FrequencyCache } from "./frequencies.ts";
+import { getRecord, lookUp, readFacets, readTimeline } from "./read.ts";
+import { pragma } from "./schema.ts";
+import { findCandidates } from "./search.ts";
+
+export interface SqliteStoreOptions {
+  readonly file: string;
+  readonly readOnly: boolean;
+  readonly events: Events;
+  readonly clock: Clock;
+  /** Seams and limits that tests shrink. */
+  readonly busyTimeoutMs?: number | undefined;
+  readonly busyRetry?: BusyRetry | undefined;
+  readonly fs?: DurableFsSync | undefined;
+}
+
+/** After these the connection may still be good: the fault lies with others, or passes. */
+const KEEPS_CONNECTION = new Set(["busy", "locked", "protocol", "full", "nomem"]);
+
+export class SqliteStore implements MemoryStore {
+  readonly #options: SqliteStoreOptions;
+  #connection: Connection | undefined;
+  #frequencies = new FrequencyCache();
+  #closed = false;
+
+  /** Rejects if the store can not be opened now; the constructor alone touches nothing. */
+  static async open(options: SqliteStoreOptions): Promise<SqliteStore> {
+    const store = new SqliteStore(options);
+    await store.#use(() => undefined);
+    return store;
+  }
+
+  private constructor(options: SqliteStoreOptions) {
+    this.#options = options;
+  }
+
+  async commitBatch(items: readonly CommitItem[]): Promise<CommitResult> {
+    if (this.#options.readOnly) throw new TypeError("this store was opened to read");
+    if (items.length === 0) return { inserted: [], duplicates: [], conflicts: [] };
+    return await this.#use((connection) => {
+      const ingestedAt = new Date(this.#options.clock.nowMs()).toISOString();
+      return connection.write(() => commitItems(connection, items, ingestedAt));
+    });
+  }
+
+  async get(ulid: string): Promise<StoredRecord | undefined> {
+    return await this.#use((connection) => getRecord(connection, ulid));
+  }
+
+  async lookup(ulids: readonly string[]): Promise<ReadonlyMap<string, StoreLookup>> {
+    return await this.#use((connection) => lookUp(connection, ulids));
+  }
+
+  async candidates(query: CandidateQuery): Promise<CandidateSet> {
+    return await this.#use((connection) => findCandidates(connection, this.#frequencies, query));
+  }
+
+  async timeline(query: TimelineQuery): Promise<readonly StoredRecord[]> {
+    return await this.#use((connection) => readTimeline(connection, query));
+  }
+
+  async facets(kind: FacetKind, filter: RecordFilter, limit: number): Promise<readonly Facet[]> {
+    return await this.#use((connection) => readFacets(connection, kind, filter, limit));
+  }
+
+  async stats(): Promise<StoreStats> {
+    return await this.#use((connection) => {
+      const totals = connection.statement("SELECT records, aliases FROM totals").get();
+      return {
+        kind: "sqlite",
+        records: totals?.records as number,
+        aliases: totals?.aliases as number,
+        bytes: sizeOf(connection.file) + sizeOf(`${connection.file}-wal`),
+        schemaVersion: pragma(connection.db, "user_version"),
+        engineVersion: connection.engineVersion,
+      };
+    });
+  }
+
+  async check(): Promise<readonly StoreCheck[]> {
+    return await this.#use((connection) => checkConnection(connection));
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#disconnect();
+  }
+
+  /** @throws MemspoolError; what is not a failure of the store comes out as it is */
+  async #use<T>(work: (connection: Connection) => T): Promise<T> {
+    const attempt = (): T => {
+      try {
+        return work(this.#connect());
+      } catch (error) {
+        const failure = storeError(error);
+        const reason = unavailableReason(failure);
+        if (reason !== undefined && !KEEPS_CONNECTION.has(reason)) this.#disconnect();
+        throw failure;
+      }
+    };
+    return await retryWhileBusy(attempt, this.#options.busyRetry ?? BUSY_RETRY, () => this.#closed);
+  }
+
+  #connect(): Connection {
+    if (this.#closed) throw unavailable("closed");
+    if (this.#connection !== undefined) return this.#connection;
+    const connection = new Connection(this.#options);
+    this.#connection = connection;
+    this.#frequencies = new FrequencyCache();
+    const { created, engineVersion } = connection;
+    this.#options.events.emit("store_opened", {
+      kind: "sqlite",
+      engine_version: engineVersion,
+      created,
+    });
+    return connection;
+  }
+
+  #disconnect(): void {
+    const connection = this.#connection;
+    this.#connection = undefined;
+    try {
+      connection?.close();
+    } catch {
+      // Closing a damaged database may report the damage again; the first report stands.
+    }
+  }
+}
+
+/** Bytes of a file; 0 if there is none, as with a log that was emptied into its database. */
+function sizeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+}
