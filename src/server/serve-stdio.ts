@@ -58,9 +58,8 @@ export interface ServeStdioOptions {
 export async function serveStdio(options: ServeStdioOptions): Promise<number> {
   const { events, clock = systemClock, stderr = process.stderr } = options;
   const restoreConsole = redirectConsole(stderr);
-  // A client may close our stderr; that is no reason to end.
-  const ignore = () => {};
-  stderr.on("error", ignore);
+  // A client may close our stderr; that is no reason to end. Stays, for what is written late.
+  stderr.on("error", () => {});
   const leaving = new AbortController();
   const left = new Promise<string>((leave) => {
     leaving.signal.addEventListener("abort", () => leave(String(leaving.signal.reason)));
@@ -100,7 +99,6 @@ export async function serveStdio(options: ServeStdioOptions): Promise<number> {
   await server.close();
   events.emit("server_stopped", { ms: Math.round(spentMs()) });
   stopListening();
-  stderr.off("error", ignore);
   restoreConsole();
   return isClosed ? 0 : 1;
 }

@@ -1,0 +1,247 @@
+/**
+ * A `Memory` that keeps everything in a Map: for tests of what stands above the memory. It follows
+ * the interface's words, not the real implementation's, and is no measure of durability.
+ */
+import { monotonicFactory } from "ulid";
+import { MemspoolError, reportError } from "../../src/errors.ts";
+import type {
+  CaptureFailure,
+  CaptureInput,
+  FlushInput,
+  FlushResult,
+  GetInput,
+  GetResult,
+  HealthReport,
+  Memory,
+  Page,
+  PendingEntryView,
+  QuarantineEntryView,
+  Receipt,
+  ReceiptResult,
+  RecentInput,
+  RecentResult,
+  RecordSummary,
+  SearchInput,
+  SearchResult,
+  StatusReport,
+} from "../../src/memory/memory.ts";
+import { textSha256 } from "../../src/record/content-hash.ts";
+import { type MemoryRecord, parseRecord } from "../../src/record/memory-record.ts";
+
+interface Kept {
+  receipt: Receipt;
+  record: MemoryRecord;
+}
+
+export class FakeMemory implements Memory {
+  readonly kept = new Map<string, Kept>();
+  /** Names of the operations that were called, in order. */
+  readonly calls: string[] = [];
+  quarantine: QuarantineEntryView[] = [];
+  statusReport: StatusReport = okStatus();
+  /** Thrown by the next operations, until taken away. */
+  failure: unknown;
+  /** Awaited by every capture, so that a test can hold one in flight. */
+  gate: Promise<void> = Promise.resolve();
+  /** Awaited by every flush, which gives up when its signal is aborted. */
+  flushGate: Promise<void> = Promise.resolve();
+  /** How the last flush ended: `done`, or its error's code. */
+  flushEnded: Promise<string> = Promise.resolve("");
+  readonly #listeners = new Set<() => void>();
+  readonly #newUlid = monotonicFactory();
+
+  get listenerCount(): number {
+    return this.#listeners.size;
+  }
+
+  change(): void {
+    for (const listener of this.#listeners) listener();
+  }
+
+  async capture(input: CaptureInput): Promise<Receipt> {
+    this.#called("capture");
+    const { retry_ulid, ...fields } = input;
+    const record = parseRecord(fields);
+    await this.gate;
+    const receipt: Receipt = {
+      ulid: retry_ulid ?? this.#newUlid(),
+      sha256: textSha256(record.surface),
+      state: "pending",
+      appended_at: new Date(0).toISOString(),
+    };
+    this.kept.set(receipt.ulid, { receipt, record });
+    return receipt;
+  }
+
+  async captureBatch(inputs: readonly unknown[]): Promise<(Receipt | CaptureFailure)[]> {
+    this.#called("captureBatch");
+    return Promise.all(
+      inputs.map(async (input) => {
+        try {
+          return await this.capture(parseRecord(input));
+        } catch (error) {
+          const { code, message, retryable } = reportError(error);
+          return { error: { code, message, retryable, stored: "no" as const } };
+        }
+      }),
+    );
+  }
+
+  async search(input: SearchInput): Promise<SearchResult> {
+    this.#called("search");
+    const all = this.#summaries().filter(({ ulid }) =>
+      this.#kept(ulid).record.surface.includes(input.query),
+    );
+    const { entries, next_cursor } = pageOf(all, input.limit, input.cursor);
+    const results = entries.map((entry, index) => ({ ...entry, score: 1 / (index + 1) }));
+    return next_cursor === undefined ? { results } : { results, next_cursor };
+  }
+
+  async get({ ulid, offset = 0, length = 16_000 }: GetInput): Promise<GetResult> {
+    this.#called("get");
+    const { receipt, record } = this.#kept(ulid);
+    const surface = record.surface.slice(offset, offset + length);
+    const end = offset + surface.length;
+    return {
+      record: { ...record, ...receipt, surface },
+      total_chars: record.surface.length,
+      ...(end < record.surface.length && { next_offset: end }),
+    };
+  }
+
+  async recent(input: RecentInput): Promise<RecentResult> {
+    this.#called("recent");
+    const all = this.#summaries().filter(
+      ({ session_id }) => input.session_id === undefined || input.session_id === session_id,
+    );
+    if (input.list !== undefined && input.list !== "records") {
+      return {
+        names: [{ name: input.list, count: all.length, last_at: new Date(0).toISOString() }],
+      };
+    }
+    if (input.order !== "oldest") all.reverse();
+    const { entries, next_cursor } = pageOf(all, input.limit, input.cursor);
+    return next_cursor === undefined ? { records: entries } : { records: entries, next_cursor };
+  }
+
+  async receipt(ulid: string): Promise<ReceiptResult> {
+    this.#called("receipt");
+    return this.kept.get(ulid)?.receipt ?? { ulid, state: "unknown" };
+  }
+
+  async status(): Promise<StatusReport> {
+    this.#called("status");
+    return this.statusReport;
+  }
+
+  async health(): Promise<HealthReport> {
+    this.#called("health");
+    return { status: "ok", checks: [{ name: "write", status: "ok", detail: "written" }] };
+  }
+
+  async pending(page: { limit?: number; cursor?: string }): Promise<Page<PendingEntryView>> {
+    this.#called("pending");
+    const all = [...this.kept.values()].map(({ receipt: { ulid, appended_at } }) => ({
+      ulid,
+      appended_at,
+      bytes: 100,
+      marked: false,
+    }));
+    return pageOf(all, page.limit, page.cursor);
+  }
+
+  async quarantined(page: { limit?: number; cursor?: string }): Promise<Page<QuarantineEntryView>> {
+    this.#called("quarantined");
+    return pageOf(this.quarantine, page.limit, page.cursor);
+  }
+
+  async flush({ signal, onProgress }: FlushInput): Promise<FlushResult> {
+    this.#called("flush");
+    const total = this.kept.size;
+    for (let drained = 1; drained <= total; drained++) onProgress?.({ drained, total });
+    const cancelled = new Promise<never>((_resolve, reject) => {
+      const cancel = () => reject(new MemspoolError("FLUSH_CANCELLED", "The flush was cancelled."));
+      if (signal?.aborted) cancel();
+      signal?.addEventListener("abort", cancel);
+    });
+    cancelled.catch(() => {});
+    const waited = Promise.race([this.flushGate, cancelled]);
+    this.flushEnded = waited.then(
+      () => "done",
+      (error: unknown) => reportError(error).code,
+    );
+    await waited;
+    return { drained: total, remaining: 0, ms: 1 };
+  }
+
+  onChange(listener: () => void): () => void {
+    this.calls.push("onChange");
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  #called(name: string): void {
+    this.calls.push(name);
+    if (this.failure !== undefined) throw this.failure;
+  }
+
+  #kept(ulid: string): Kept {
+    const found = this.kept.get(ulid);
+    if (found !== undefined) return found;
+    throw new MemspoolError("NOT_FOUND", `There is no record ${ulid}.`, { details: { ulid } });
+  }
+
+  #summaries(): RecordSummary[] {
+    return [...this.kept.values()].map(({ receipt, record }) => ({
+      ulid: receipt.ulid,
+      at: receipt.appended_at,
+      ...(record.session_id !== undefined && { session_id: record.session_id }),
+      ...(record.tags !== undefined && { tags: record.tags }),
+      tier: record.tier ?? "episodic",
+      snippet: record.surface.slice(0, 320),
+      total_chars: record.surface.length,
+      state: "pending" as const,
+    }));
+  }
+}
+
+/** A memory that must not be touched: every member throws. */
+export function untouchableMemory(): Memory {
+  return new Proxy({} as Memory, {
+    get: (_target, name) => {
+      throw new Error(`memory.${String(name)} was touched`);
+    },
+  });
+}
+
+function pageOf<Entry>(all: readonly Entry[], limit = 20, cursor = "0"): Page<Entry> {
+  const start = Number(cursor);
+  if (!Number.isInteger(start)) throw new MemspoolError("CURSOR_INVALID", "Not a cursor of ours.");
+  const entries = all.slice(start, start + limit);
+  const end = start + entries.length;
+  const page = { total: all.length, entries };
+  return end < all.length ? { ...page, next_cursor: String(end) } : page;
+}
+
+export function okStatus(): StatusReport {
+  return {
+    version: "0.0.0",
+    pid: 1,
+    started_at: "2026-01-01T00:00:00.000Z",
+    now: "2026-01-01T00:00:01.000Z",
+    state: "ok",
+    reasons: [],
+    data_dir: "/data",
+    project: "",
+    queue: { depth: 0, bytes: 0, oldest_age_ms: null, age_histogram: [], quarantined: 0 },
+    counters: { captured: 0, capture_failures: 0, ingested: 0, duplicates: 0, quarantined: 0 },
+    ingester: {
+      leader: null,
+      this_process_leads: false,
+      last_batch: null,
+      lag_ms: 0,
+      delayed: null,
+    },
+    store: { kind: "sqlite", state: "unopened", records: null, bytes: null, error: null },
+  };
+}
