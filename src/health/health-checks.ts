@@ -1,5 +1,5 @@
 /**
- * Which checks there are, and what each needs. The parts come in as ports, so that a server asks
+ * Which checks there are, and what each needs. Store and queue come in as ports, so that a server asks
  * its own and the doctor's process asks what it could open.
  */
 import type { DataPaths } from "../config/data-paths.ts";
@@ -15,10 +15,7 @@ import { judgeStore, type StoreAnswer } from "./check-store.ts";
 import { checkWrite } from "./check-write.ts";
 import type { NamedCheck } from "./run-checks.ts";
 
-export interface PartPorts {
-  readonly status: () => Promise<Pick<StatusReport, "ingester" | "queue">>;
-  readonly store: () => Promise<StoreAnswer>;
-}
+export type QueueStatus = Pick<StatusReport, "ingester" | "queue">;
 
 export function configurationCheck(facts: ConfigurationFacts): NamedCheck {
   return { name: "configuration", run: () => checkConfiguration(facts) };
@@ -38,15 +35,19 @@ export function directoryChecks(paths: DataPaths): NamedCheck[] {
   ];
 }
 
-/** What queue, ingester and store say. */
-export function partChecks(ports: PartPorts): NamedCheck[] {
-  let asked: ReturnType<PartPorts["status"]> | undefined;
+/** @param ask runs the store's own checks; see {@link StoreAnswer} for what it may say instead */
+export function storeCheck(ask: () => Promise<StoreAnswer>): NamedCheck {
+  return { name: "store", run: async () => judgeStore(await ask()), silence: "degraded" };
+}
+
+/** What queue and ingester say; the status is asked for once. */
+export function queueChecks(ask: () => Promise<QueueStatus>): NamedCheck[] {
+  let asked: Promise<QueueStatus> | undefined;
   const status = () => {
-    asked ??= ports.status();
+    asked ??= ask();
     return asked;
   };
   return [
-    { name: "store", run: async () => judgeStore(await ports.store()), silence: "degraded" },
     { name: "ingester", run: async () => judgeLease(await status()) },
     { name: "backlog", run: async () => judgeBacklog(await status()) },
     { name: "quarantine", run: async () => judgeQuarantine(await status()) },

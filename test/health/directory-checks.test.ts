@@ -14,7 +14,12 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { dataPaths } from "../../src/config/data-paths.ts";
 import { checkModes } from "../../src/health/check-modes.ts";
 import { checkWrite } from "../../src/health/check-write.ts";
-import { configurationCheck, directoryChecks, partChecks } from "../../src/health/health-checks.ts";
+import {
+  configurationCheck,
+  directoryChecks,
+  queueChecks,
+  storeCheck,
+} from "../../src/health/health-checks.ts";
 import { runChecks } from "../../src/health/run-checks.ts";
 
 let home: string;
@@ -155,21 +160,19 @@ it("H1: all checks together, with the parts' answers through ports", async () =>
   const report = await runChecks([
     configurationCheck({ set: {}, warnings: [] }),
     ...directoryChecks(dataPaths(home)),
-    ...partChecks({
-      store: async () => ({ absent: true }),
-      status: async () => {
-        statusCalls++;
-        return {
-          queue: { depth: 0, bytes: 0, oldest_age_ms: null, age_histogram: [], quarantined: 1 },
-          ingester: {
-            leader: null,
-            this_process_leads: false,
-            last_batch: null,
-            lag_ms: 0,
-            delayed: null,
-          },
-        };
-      },
+    storeCheck(async () => ({ absent: true })),
+    ...queueChecks(async () => {
+      statusCalls++;
+      return {
+        queue: { depth: 0, bytes: 0, oldest_age_ms: null, age_histogram: [], quarantined: 1 },
+        ingester: {
+          leader: null,
+          this_process_leads: false,
+          last_batch: null,
+          lag_ms: 0,
+          delayed: null,
+        },
+      };
     }),
   ]);
   expect(report.checks.map(({ name }) => name)).toEqual([

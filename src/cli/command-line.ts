@@ -1,0 +1,156 @@
+/**
+ * The whole command line: every command with its options, put together and run.
+ *
+ * Guarantees: a wrong call is an error with a code like any other, in JSON when asked for, and ends
+ * with exit code 2; parts that a command opened are closed before this resolves.
+ */
+import { Command, CommanderError } from "commander";
+import { MemspoolError } from "../errors.ts";
+import { captureCommand } from "./capture.ts";
+import {
+  type AppModule,
+  type CommandContext,
+  EXIT_OK,
+  EXIT_USAGE,
+  type GlobalOptions,
+  type ProgramInput,
+} from "./command-context.ts";
+import { demoCommand } from "./demo.ts";
+import { doctorCommand } from "./doctor.ts";
+import { drainCommand } from "./drain.ts";
+import { exitCodeForError } from "./exit-code.ts";
+import { getCommand } from "./get.ts";
+import { type Interruption, interruption } from "./interruption.ts";
+import { collectSetting, describeSettings } from "./option-values.ts";
+import { Output, tolerateClosedPipe } from "./output.ts";
+import { quarantineCommand } from "./quarantine.ts";
+import { recentCommand } from "./recent.ts";
+import { searchCommand } from "./search.ts";
+import { serveCommand } from "./serve.ts";
+import { statusCommand } from "./status.ts";
+
+const EXIT_CODES = `
+Exit codes: 0 all well; 1 it failed or something needs a look; 2 called wrongly, or memspool can not
+do its work here. With --json the answer, or {"error": {"code", …}}, is one JSON document on stdout.`;
+
+export async function runCommandLine(
+  input: ProgramInput,
+  loadApp: () => Promise<AppModule>,
+): Promise<number> {
+  const interrupt = interruption(input.signal);
+  let exitCode = EXIT_OK;
+  const run = async (
+    options: GlobalOptions,
+    body: (context: CommandContext) => Promise<number>,
+  ): Promise<void> => {
+    const output = new Output(input, options.json === true);
+    const stopTolerating = tolerateClosedPipe(input.stdout, interrupt.abort);
+    try {
+      exitCode = await body(makeContext(input, options, output, interrupt, loadApp));
+    } catch (error) {
+      output.error(error);
+      exitCode = exitCodeForError(error);
+    } finally {
+      stopTolerating();
+    }
+  };
+  const program = buildProgram(run, input);
+  try {
+    if (input.argv.length === 0) program.outputHelp();
+    else await program.parseAsync([...input.argv], { from: "user" });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0 || error.code === "commander.help") return EXIT_OK;
+    new Output(input, input.argv.includes("--json")).error(usageError(error));
+    return EXIT_USAGE;
+  } finally {
+    interrupt.dispose();
+  }
+  return exitCode;
+}
+
+function buildProgram(run: Parameters<typeof captureCommand>[0], input: ProgramInput): Command {
+  const program = new Command("memspool")
+    .description("A memory for AI assistants: what it acknowledges is on disk, word for word.")
+    .version(MEMSPOOL_VERSION)
+    .option("--home <directory>", "data directory (default ~/.memspool)")
+    .option("--project <name>", "the current project")
+    .option("--log-level <severity>", "least severity that is logged")
+    .option("--set <name=value>", "any setting, repeatable", collectSetting)
+    .option("--json", "one JSON document on stdout")
+    .addHelpText("after", () => `${EXIT_CODES}\n\n${describeSettings()}`);
+  const commands = [
+    serveCommand,
+    captureCommand,
+    searchCommand,
+    getCommand,
+    recentCommand,
+    statusCommand,
+    drainCommand,
+    quarantineCommand,
+    doctorCommand,
+    demoCommand,
+  ].map((make) => make(run));
+  for (const command of commands) program.addCommand(command);
+  for (const command of [program, ...commands, ...commands.flatMap((each) => each.commands)]) {
+    command
+      .exitOverride()
+      .configureHelp({ showGlobalOptions: true })
+      .configureOutput({
+        writeOut: (text) => input.stdout.write(text),
+        // The same words come back as the thrown error, to be printed once and in our form.
+        writeErr: () => {},
+        getOutHelpWidth: () => Math.min(input.stdout.columns ?? 100, 100),
+      });
+  }
+  return program;
+}
+
+function usageError(error: CommanderError): MemspoolError {
+  const what = error.message.replace(/^error: /, "").replace(/\.$/, "");
+  return new MemspoolError("INVALID_ARGUMENT", `${what}. See: memspool --help`);
+}
+
+function makeContext(
+  input: ProgramInput,
+  options: GlobalOptions,
+  output: Output,
+  interrupt: Interruption,
+  loadApp: () => Promise<AppModule>,
+): CommandContext {
+  const named = { home: options.home, project: options.project, "log.level": options.logLevel };
+  const given = Object.entries(named).filter(([, value]) => value !== undefined);
+  const flags = { ...options.set, ...Object.fromEntries(given) };
+  const resolveConfig: CommandContext["resolveConfig"] = async () => {
+    const { loadConfig } = await import("../config/load-config.ts");
+    return loadConfig({ flags, env: input.env });
+  };
+  const loadConfig: CommandContext["loadConfig"] = async () => {
+    const resolved = await resolveConfig();
+    for (const warning of resolved.warnings) output.note(`warning: ${warning}`);
+    return resolved;
+  };
+  return {
+    output,
+    stdin: input.stdin,
+    env: input.env,
+    flags,
+    entry: input.entry,
+    get signal() {
+      return interrupt.signal;
+    },
+    loadApp,
+    resolveConfig,
+    loadConfig,
+    withApp: async (use) => {
+      const { config } = await loadConfig();
+      const { createApp } = await loadApp();
+      const app = await createApp(config);
+      try {
+        return await use(app);
+      } finally {
+        await app.close();
+      }
+    },
+  };
+}

@@ -1,0 +1,149 @@
+/**
+ * `memspool doctor`: is this installation fit to keep its promise, and what to do if not.
+ *
+ * Guarantees: ends within 15 s whatever hangs; makes no data directory; a configuration that stops
+ * every server, and parts that can not be opened, are findings here and no errors. Shows names of
+ * settings and never their values.
+ */
+import { access } from "node:fs/promises";
+import { Command } from "commander";
+import type { App } from "../app.ts";
+import { type DataPaths, dataPaths } from "../config/data-paths.ts";
+import { type ResolvedConfig, resolveHome } from "../config/resolve-config.ts";
+import { MemspoolError } from "../errors.ts";
+import type { ConfigurationFacts } from "../health/check-configuration.ts";
+import { configurationCheck, directoryChecks, queueChecks } from "../health/health-checks.ts";
+import { exitCodeOf } from "../health/report.ts";
+import { type NamedCheck, runChecks } from "../health/run-checks.ts";
+import type { HealthCheck, HealthReport } from "../memory/memory.ts";
+import type { CommandContext, GlobalOptions, RunCommand } from "./command-context.ts";
+import { examples } from "./option-values.ts";
+import type { Output, Style } from "./output.ts";
+import { oneLine } from "./printable.ts";
+
+export function doctorCommand(run: RunCommand): Command {
+  const command = new Command("doctor")
+    .description("Check configuration, directories, disk, store and ingester, and say what to do")
+    .addHelpText(
+      "after",
+      `${examples("memspool doctor", "memspool doctor --json")}\n\n` +
+        "Exit codes: 0 healthy, 1 degraded (captures are safe), 2 failing.",
+    );
+  return command.action(() => run(command.optsWithGlobals<GlobalOptions>(), doctor));
+}
+
+async function doctor(context: CommandContext): Promise<number> {
+  const { facts, resolved } = await examineConfiguration(context);
+  const paths = pathsOf(context, resolved);
+  const parts = new LazyApp(context, resolved);
+  const checks = [
+    configurationCheck(facts),
+    ...(paths === undefined ? [] : directoryChecks(paths)),
+    ...(paths !== undefined && resolved !== undefined && (await isThere(paths.queueDir))
+      ? [storeFinding(parts), ...queueChecks(async () => (await parts.get()).memory.status())]
+      : []),
+  ];
+  try {
+    const report = await runChecks(checks);
+    show(context.output, report);
+    return exitCodeOf(report.status);
+  } finally {
+    await parts.close();
+  }
+}
+
+async function examineConfiguration(
+  context: CommandContext,
+): Promise<{ facts: ConfigurationFacts; resolved?: ResolvedConfig }> {
+  try {
+    const resolved = await context.resolveConfig();
+    const set = Object.entries(resolved.sources).filter(([, source]) => source !== "default");
+    return { facts: { set: Object.fromEntries(set), warnings: resolved.warnings }, resolved };
+  } catch (error) {
+    if (!(error instanceof MemspoolError)) throw error;
+    return { facts: { set: {}, warnings: [], error } };
+  }
+}
+
+/** Undefined if not even the data directory's name is right. */
+function pathsOf(context: CommandContext, resolved?: ResolvedConfig): DataPaths | undefined {
+  if (resolved !== undefined) return dataPaths(resolved.config.home);
+  try {
+    return dataPaths(resolveHome({ flags: context.flags, env: context.env }));
+  } catch (error) {
+    if (error instanceof MemspoolError && error.code === "CONFIG_INVALID") return undefined;
+    throw error;
+  }
+}
+
+/** The parts, opened when the first check asks, so that a failure to open is that check's result. */
+class LazyApp {
+  readonly #context: CommandContext;
+  readonly #resolved: ResolvedConfig | undefined;
+  #app: Promise<App> | undefined;
+
+  constructor(context: CommandContext, resolved: ResolvedConfig | undefined) {
+    this.#context = context;
+    this.#resolved = resolved;
+  }
+
+  get(): Promise<App> {
+    this.#app ??= this.#open();
+    return this.#app;
+  }
+
+  /** Does not wait for parts that are still opening: whatever hangs there has been reported. */
+  async close(): Promise<void> {
+    const opening = Symbol("opening");
+    const app = await Promise.race([this.#app?.catch(() => undefined), Promise.resolve(opening)]);
+    if (typeof app === "object") await app.close();
+  }
+
+  async #open(): Promise<App> {
+    if (this.#resolved === undefined) throw new TypeError("there is no configuration to open with");
+    const { createApp } = await this.#context.loadApp();
+    return createApp(this.#resolved.config);
+  }
+}
+
+/** The store is behind the parts' own health report, which knows how to ask it. */
+function storeFinding(parts: LazyApp): NamedCheck {
+  const run = async (): Promise<HealthCheck> => {
+    const { memory } = await parts.get();
+    const { checks } = await memory.health();
+    const found = checks.find(({ name }) => name === "store");
+    if (found === undefined) throw new TypeError("the health report says nothing of the store");
+    return found;
+  };
+  return { name: "store", run, silence: "degraded" };
+}
+
+const MARKS: Readonly<Record<HealthCheck["status"], readonly [mark: string, style: Style]>> = {
+  ok: ["ok", "green"],
+  degraded: ["degraded", "yellow"],
+  failing: ["failing", "red"],
+};
+
+function show(output: Output, report: HealthReport): void {
+  if (output.json) {
+    output.document(report);
+    return;
+  }
+  for (const { name, status, detail, advice } of report.checks) {
+    const [mark, style] = MARKS[status];
+    const text = advice === undefined ? detail : `${detail}. ${advice}`;
+    output.line(`${output.style(style, mark.padEnd(9))} ${name.padEnd(16)} ${oneLine(text)}`);
+  }
+  const [mark, style] = MARKS[report.status];
+  output.line(`\n${output.style(style, mark)}`);
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await access(path);
+    return true;
+  } catch {
+    // Whatever the reason, the write probe names it.
+    return false;
+  }
+}

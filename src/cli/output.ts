@@ -1,0 +1,152 @@
+/**
+ * The only writer to stdout beside the protocol's transport.
+ *
+ * Guarantees: with `--json` exactly one JSON document goes to stdout, an error too; without it an
+ * error is one line on stderr. Colours only on a terminal and never with NO_COLOR; progress only on
+ * stderr and only when that is a terminal. A reader that leaves early (`| head`) is no error.
+ */
+import type { Writable } from "node:stream";
+import { styleText } from "node:util";
+import type { Environment } from "../config/resolve-config.ts";
+import { MemspoolError, reportError } from "../errors.ts";
+
+export type OutputStream = Writable & { readonly isTTY?: boolean; readonly columns?: number };
+export type Style = Parameters<typeof styleText>[0];
+
+export interface Column {
+  readonly head: string;
+  /** In terminal cells; one column without it takes what is left. */
+  readonly width?: number;
+}
+
+export interface Progress {
+  update(done: number, total: number): void;
+  stop(): void;
+}
+
+const WIDTH_DEFAULT = 100;
+const WIDTH_MIN = 60;
+const WIDTH_MAX = 160;
+const COLUMN_WIDTH_MIN = 16;
+
+export class Output {
+  readonly json: boolean;
+  readonly terminal: boolean;
+  readonly #stdout: OutputStream;
+  readonly #stderr: OutputStream;
+  readonly #colours: boolean;
+  readonly #errorColours: boolean;
+
+  constructor(
+    streams: { stdout: OutputStream; stderr: OutputStream; env: Environment },
+    json: boolean,
+  ) {
+    this.json = json;
+    this.#stdout = streams.stdout;
+    this.#stderr = streams.stderr;
+    this.terminal = streams.stdout.isTTY === true;
+    const wanted = !streams.env.NO_COLOR && streams.env.TERM !== "dumb";
+    this.#colours = wanted && this.terminal;
+    this.#errorColours = wanted && streams.stderr.isTTY === true;
+  }
+
+  /** The answer to `--json`. */
+  document(value: unknown): void {
+    this.#stdout.write(`${JSON.stringify(value, null, this.terminal ? 2 : 0)}\n`);
+  }
+
+  line(text = ""): void {
+    this.#stdout.write(`${text}\n`);
+  }
+
+  bytes(bytes: Uint8Array): void {
+    this.#stdout.write(bytes);
+  }
+
+  /** For the person, beside the answer. */
+  note(text: string): void {
+    this.#stderr.write(`${text}\n`);
+  }
+
+  style(style: Style, text: string): string {
+    return this.#colours ? paint(style, text) : text;
+  }
+
+  async table(columns: readonly Column[], rows: readonly (readonly string[])[]): Promise<void> {
+    const { default: Table } = await import("cli-table3");
+    const table = new Table({
+      head: columns.map(({ head }) => this.style("bold", head)),
+      colWidths: this.#widths(columns),
+      wordWrap: true,
+      // Its own colours would not ask for NO_COLOR.
+      style: { head: [], border: [] },
+    });
+    for (const row of rows) table.push([...row]);
+    this.line(table.toString());
+  }
+
+  /** @param label what is being done, such as `draining` */
+  async progress(label: string): Promise<Progress> {
+    if (this.#stderr.isTTY !== true) return { update: () => {}, stop: () => {} };
+    const { default: cliProgress } = await import("cli-progress");
+    const bar = new cliProgress.SingleBar({
+      format: `${label} [{bar}] {value}/{total} {duration_formatted}`,
+      stream: this.#stderr,
+      barCompleteChar: "█",
+      barIncompleteChar: "░",
+      barsize: 30,
+      hideCursor: true,
+      // Signals are the program's business; its handler stops the bar by ending the command.
+      gracefulExit: false,
+    });
+    let started = false;
+    return {
+      update: (done, total) => {
+        if (!started) bar.start(total, done);
+        started = true;
+        bar.setTotal(total);
+        bar.update(done);
+      },
+      stop: () => {
+        if (started) bar.stop();
+        started = false;
+      },
+    };
+  }
+
+  /** One line "what happened, what to do" with its code, or `{error}`. */
+  error(error: unknown): void {
+    const { code, message, retryable, details } = reportError(error);
+    if (this.json) {
+      this.document({ error: { code, message, retryable, details } });
+      return;
+    }
+    const label = this.#errorColours ? paint("red", "error") : "error";
+    this.note(`${label} ${code}: ${message}`);
+    if (!(error instanceof MemspoolError) && error instanceof Error && error.stack !== undefined) {
+      this.note(error.stack);
+    }
+  }
+
+  #widths(columns: readonly Column[]): number[] {
+    const all = Math.min(Math.max(this.#stdout.columns ?? WIDTH_DEFAULT, WIDTH_MIN), WIDTH_MAX);
+    const fixed = columns.reduce((sum, { width }) => sum + (width ?? 0), 0);
+    const left = Math.max(all - fixed - columns.length - 1, COLUMN_WIDTH_MIN);
+    return columns.map(({ width }) => width ?? left);
+  }
+}
+
+/** A reader that went away wants no more of us; anything else is a real failure to write. */
+export function tolerateClosedPipe(stream: OutputStream, onClosed: () => void): () => void {
+  const listener = (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE" && error.code !== "ERR_STREAM_DESTROYED") throw error;
+    onClosed();
+  };
+  stream.on("error", listener);
+  return () => stream.off("error", listener);
+}
+
+function paint(style: Style, text: string): string {
+  // Whether to paint was decided above; newer versions of Node would ask process.stdout again.
+  return styleText(style, text, { validateStream: false });
+}

@@ -1,0 +1,123 @@
+/** `memspool quarantine`: records that were set aside, and why. Nothing here deletes. */
+import { Command } from "commander";
+import { MemspoolError } from "../errors.ts";
+import type { Memory, QuarantineEntryView } from "../memory/memory.ts";
+import { PAGE_LIMIT_MAX } from "../record/limits.ts";
+import {
+  type CommandContext,
+  EXIT_OK,
+  type GlobalOptions,
+  type RunCommand,
+} from "./command-context.ts";
+import { getWhole } from "./get.ts";
+import { examples, wholeNumber } from "./option-values.ts";
+import { manyLines, oneLine, shortBytes, shortTime } from "./printable.ts";
+import { noteIncompleteness } from "./record-rows.ts";
+
+interface ListOptions extends GlobalOptions {
+  readonly limit?: number;
+  readonly cursor?: string;
+}
+
+/** Pages looked through for one entry. */
+const PAGE_COUNT_MAX = 1_000;
+
+export function quarantineCommand(run: RunCommand): Command {
+  const list = new Command("list")
+    .description("List what is in quarantine")
+    .option("--limit <count>", "most entries", wholeNumber(1, PAGE_LIMIT_MAX))
+    .option("--cursor <cursor>", "continue a list where it stopped");
+  list.action(() => {
+    const options = list.optsWithGlobals<ListOptions>();
+    return run(options, (context) => listEntries(context, options));
+  });
+  const show = new Command("show")
+    .description("Show one entry, with its text as far as it can be read")
+    .argument("<ulid>", "its id");
+  show.action((ulid: string) =>
+    run(show.optsWithGlobals<GlobalOptions>(), (context) => showEntry(context, ulid)),
+  );
+  return new Command("quarantine")
+    .description("Look at records that were set aside because they can not be stored")
+    .addCommand(list, { isDefault: true })
+    .addCommand(show)
+    .addHelpText(
+      "after",
+      examples("memspool quarantine list", "memspool quarantine show 01JQ7Z8X9YABCDEFGHJKMNPQRS"),
+    );
+}
+
+async function listEntries(context: CommandContext, options: ListOptions): Promise<number> {
+  const { limit, cursor } = options;
+  const page = await context.withApp(({ memory }) =>
+    memory.quarantined({
+      ...(limit === undefined ? {} : { limit }),
+      ...(cursor === undefined ? {} : { cursor }),
+    }),
+  );
+  const { output } = context;
+  if (output.json) {
+    output.document(page);
+    return EXIT_OK;
+  }
+  if (page.total === 0) output.line("Nothing is in quarantine.");
+  else {
+    await output.table(
+      [{ head: "record", width: 28 }, { head: "code", width: 28 }, { head: "why" }],
+      page.entries.map((entry) => [
+        `${entry.ulid}\n${shortTime(entry.quarantined_at)}`,
+        `${entry.code}\n${entry.attempts} attempts`,
+        oneLine(entry.message),
+      ]),
+    );
+    noteIncompleteness(output, page);
+  }
+  return EXIT_OK;
+}
+
+async function showEntry(context: CommandContext, ulid: string): Promise<number> {
+  const { entry, found } = await context.withApp(async ({ memory }) => ({
+    entry: await findEntry(memory, ulid),
+    found: await readable(memory, ulid),
+  }));
+  const { output } = context;
+  if (output.json) {
+    output.document({ ...entry, record: found ?? null });
+    return EXIT_OK;
+  }
+  output.line(`${entry.ulid}  ${entry.file}  ${shortBytes(entry.bytes)}`);
+  output.line(`${entry.code}: ${oneLine(entry.message)}`);
+  output.line(`set aside ${shortTime(entry.quarantined_at)} after ${entry.attempts} attempts`);
+  output.line();
+  output.line(found === undefined ? "(its text can not be read)" : manyLines(found.surface));
+  return EXIT_OK;
+}
+
+async function findEntry(memory: Memory, ulid: string): Promise<QuarantineEntryView> {
+  let cursor: string | undefined;
+  for (let count = 0; count < PAGE_COUNT_MAX; count++) {
+    const page = await memory.quarantined({
+      limit: PAGE_LIMIT_MAX,
+      ...(cursor === undefined ? {} : { cursor }),
+    });
+    const entry = page.entries.find((each) => each.ulid === ulid);
+    if (entry !== undefined) return entry;
+    cursor = page.next_cursor;
+    if (cursor === undefined) break;
+  }
+  throw new MemspoolError(
+    "NOT_FOUND",
+    "No record of this id is in quarantine. See: memspool quarantine list",
+  );
+}
+
+/** The record if its envelope is whole; a damaged one is why it may lie there. */
+async function readable(memory: Memory, ulid: string) {
+  try {
+    const { record } = await getWhole(memory, ulid);
+    return record.state === "quarantined" ? record : undefined;
+  } catch (error) {
+    if (error instanceof MemspoolError) return undefined;
+    throw error;
+  }
+}
