@@ -1,0 +1,143 @@
+/**
+ * Literals that other programs hold on to. A failure here is not a bug: it says that a release would
+ * break somebody. Change a literal only together with CHANGELOG.md.
+ */
+import { expect, it } from "vitest";
+import { envName, SETTINGS } from "../../src/config/settings.ts";
+import { ERROR_CODES } from "../../src/errors.ts";
+import { EVENT_SEVERITY } from "../../src/events/catalogue.ts";
+import { textSha256 } from "../../src/record/content-hash.ts";
+import { encodeEnvelope } from "../../src/record/envelope.ts";
+import { advertiseInput, advertiseOutput } from "../../src/tools/advertise.ts";
+import { TOOLS } from "../../src/tools/catalogue.ts";
+
+it("Q2: the bytes of an envelope", () => {
+  const surface = "e\u0301 \ud800 \u0000 \u{1f30d}\r\n";
+  const json = JSON.stringify({ surface, session_id: "s", tags: ["a"] });
+  const ulid = "01JNXE5M00ABCDEFGHJKMNPQRS";
+  const bytes = encodeEnvelope(ulid, "2025-03-09T10:00:00.000Z", json, textSha256(surface));
+  expect(bytes.toString("utf8")).toBe(
+    '{"ulid":"01JNXE5M00ABCDEFGHJKMNPQRS","appended_at":"2025-03-09T10:00:00.000Z",' +
+      '"record":{"surface":"e\u0301 \\ud800 \\u0000 \u{1f30d}\\r\\n","session_id":"s","tags":["a"]},' +
+      '"schema_version":1,' +
+      '"sha256":"58ff3fc51de4dc57c46111963826ff51151774856f2c10ab575e13ae00e2a658",' +
+      '"checksum":"0c491692a26d59c4b3632b97993d043af232c429d1ccd75142cf9cd66fd49d45"}',
+  );
+});
+
+it("the codes of errors", () => {
+  expect(Object.keys(ERROR_CODES).sort()).toEqual([
+    "BATCH_TOO_LARGE",
+    "CAPTURE_FAILED",
+    "CONFIG_INVALID",
+    "CURSOR_INVALID",
+    "DATA_DIR_UNUSABLE",
+    "ENVELOPE_CHECKSUM_MISMATCH",
+    "ENVELOPE_ID_MISMATCH",
+    "ENVELOPE_NOT_JSON",
+    "ENVELOPE_RECORD_INVALID",
+    "ENVELOPE_UNREADABLE",
+    "FLUSH_CANCELLED",
+    "IDEMPOTENCY_CONFLICT",
+    "INTERNAL",
+    "INVALID_ARGUMENT",
+    "NOT_FOUND",
+    "RECORD_INVALID",
+    "RECORD_TOO_LARGE",
+    "SCHEMA_VERSION_UNSUPPORTED",
+    "SHUTTING_DOWN",
+    "STORE_REFUSED",
+    "STORE_TOO_NEW",
+    "STORE_UNAVAILABLE",
+    "ULID_CONFLICT",
+    "UNSAFE_PATH",
+  ]);
+});
+
+it("the names of events", () => {
+  expect(Object.keys(EVENT_SEVERITY).sort()).toEqual([
+    "capture_appended",
+    "capture_failed",
+    "capture_ingested",
+    "capture_quarantined",
+    "envelope_read_failed",
+    "envelope_set_aside",
+    "id_ahead_ignored",
+    "ingest_delayed",
+    "leader_elected",
+    "leader_lost",
+    "message_refused",
+    "recovery_completed",
+    "schema_version_unknown",
+    "server_started",
+    "server_stopped",
+    "server_stopping",
+    "store_missing",
+    "store_opened",
+    "store_recovered",
+    "store_unavailable",
+  ]);
+});
+
+it("the environment variables of settings", () => {
+  expect(Object.keys(SETTINGS).map(envName).sort()).toEqual([
+    "MEMSPOOL_HOME",
+    "MEMSPOOL_INGEST_BATCH_RECORDS",
+    "MEMSPOOL_INGEST_ENABLED",
+    "MEMSPOOL_INGEST_POLL_MS",
+    "MEMSPOOL_LOG_FILE",
+    "MEMSPOOL_LOG_LEVEL",
+    "MEMSPOOL_PROJECT",
+    "MEMSPOOL_QUEUE_MAX_ATTEMPTS",
+    "MEMSPOOL_RECORD_MAX_BYTES",
+  ]);
+});
+
+/** Arguments as `name type`, those that are required with `!`; and the fields of the answer. */
+function shapeOf({ name, inputSchema, outputSchema }: (typeof TOOLS)[number]): string[] {
+  const { properties, required = [] } = advertiseInput(inputSchema);
+  const given = Object.entries(properties).map(([argument, schema]) => {
+    const { type, enum: values } = schema as { type?: string; enum?: string[] };
+    return `${argument}${required.includes(argument) ? "!" : ""} ${values?.join("|") ?? type}`;
+  });
+  const answer = Object.keys(advertiseOutput(outputSchema).properties);
+  return [name, given.join(", "), answer.join(", ")];
+}
+
+const RECORD =
+  "surface! string, cue string, tier working|episodic|semantic|procedural, session_id string, " +
+  "role user|assistant|system|tool, project string, source string, occurred_at string, tags array, " +
+  "metadata object, priority high|normal|low, idempotency_key string, supersedes array, " +
+  "retry_ulid string";
+const FILTER =
+  "project string, session_id string, role user|assistant|system|tool, " +
+  "tier working|episodic|semantic|procedural, source string, tags array, since string, until string";
+
+it("the tools, their arguments and the fields of their answers", () => {
+  expect(TOOLS.map(shapeOf)).toEqual([
+    ["memory_capture", RECORD, "ulid, sha256, state, appended_at, error"],
+    ["memory_capture_batch", "records! array", "receipts, error"],
+    [
+      "memory_search",
+      `query! string, limit integer, cursor string, ${FILTER}`,
+      "results, next_cursor, unsearched, store_error, error",
+    ],
+    [
+      "memory_get",
+      "ulid! string, offset integer, length integer",
+      "record, total_chars, next_offset, error",
+    ],
+    [
+      "memory_recent",
+      `list records|projects|sessions|tags, order newest|oldest, limit integer, cursor string, ${FILTER}`,
+      "records, names, next_cursor, unsearched, store_error, error",
+    ],
+    [
+      "memory_receipt",
+      "ulid! string",
+      "ulid, state, sha256, appended_at, duplicate_of, reason, store_error, error",
+    ],
+    ["queue_status", "", "state, reasons, queue, counters, ingester, store, error"],
+    ["queue_flush", "timeout_ms integer", "drained, remaining, ms, error"],
+  ]);
+});
