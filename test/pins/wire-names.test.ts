@@ -11,7 +11,7 @@ import { encodeEnvelope } from "../../src/record/envelope.ts";
 import { advertiseInput, advertiseOutput } from "../../src/tools/advertise.ts";
 import { TOOLS } from "../../src/tools/catalogue.ts";
 
-it("Q2: the bytes of an envelope", () => {
+it("the bytes of an envelope", () => {
   const surface = "e\u0301 \ud800 \u0000 \u{1f30d}\r\n";
   const json = JSON.stringify({ surface, session_id: "s", tags: ["a"] });
   const ulid = "01JNXE5M00ABCDEFGHJKMNPQRS";
