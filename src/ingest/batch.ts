@@ -33,8 +33,10 @@ export interface Batch {
   readonly records: readonly BatchRecord[];
   /** Index in the listing behind the last record that was looked at. */
   readonly next: number;
-  /** Records that were left for later: held, waiting, or just set aside. */
+  /** Records that were left for later: held, waiting, or not readable now. */
   readonly skipped: number;
+  /** Records that spent an attempt and have more. */
+  readonly spent: number;
   readonly quarantined: number;
 }
 
@@ -53,6 +55,7 @@ export function readBatch(
   const records: BatchRecord[] = [];
   let bytes = 0;
   let skipped = 0;
+  let spent = 0;
   let quarantined = 0;
   let next = from;
   for (; next < listing.ulids.length; next++) {
@@ -62,13 +65,14 @@ export function readBatch(
     const outcome = readOne(parts, ulid, listing.marked.has(ulid), dueOrNot);
     if (outcome === "gone") continue;
     if (outcome === "skipped") skipped++;
+    else if (outcome === "spent") spent++;
     else if (outcome === "quarantined") quarantined++;
     else {
       records.push(outcome);
       bytes += outcome.envelope.bytes.length;
     }
   }
-  return { records, next, skipped, quarantined };
+  return { records, next, skipped, spent, quarantined };
 }
 
 function readOne(
@@ -76,7 +80,7 @@ function readOne(
   ulid: string,
   marked: boolean,
   dueOrNot: boolean,
-): BatchRecord | "gone" | "skipped" | "quarantined" {
+): BatchRecord | "gone" | "skipped" | "spent" | "quarantined" {
   if (parts.unknownVersions.has(ulid)) return "skipped";
   const claim = marked ? parts.claims.take(ulid, { dueOrNot }) : undefined;
   if (marked && !claim) return "skipped";
@@ -103,6 +107,6 @@ function readOne(
     }
     const held = claim ?? parts.claims.take(ulid, { dueOrNot });
     if (!held) return "skipped";
-    return spendAttempt(parts, held, error) === "quarantined" ? "quarantined" : "skipped";
+    return spendAttempt(parts, held, error) === "quarantined" ? "quarantined" : "spent";
   }
 }

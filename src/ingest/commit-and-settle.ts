@@ -20,8 +20,10 @@ export interface SettledBatch {
   readonly inserted: number;
   readonly duplicates: number;
   readonly quarantined: number;
-  /** Left for a later attempt, or held by another process. */
+  /** Held by another process. */
   readonly skipped: number;
+  /** Refused by the store, with attempts left. */
+  readonly spent: number;
 }
 
 export const NOTHING_SETTLED: SettledBatch = Object.freeze({
@@ -29,6 +31,7 @@ export const NOTHING_SETTLED: SettledBatch = Object.freeze({
   duplicates: 0,
   quarantined: 0,
   skipped: 0,
+  spent: 0,
 });
 
 /**
@@ -65,12 +68,13 @@ function setAside(
   parts: SettleBatchParts,
   records: readonly BatchRecord[],
   committed: Committed,
-): { quarantined: number; skipped: number } {
+): { quarantined: number; skipped: number; spent: number } {
   const held = new Map(records.map(({ envelope, claim }) => [envelope.ulid, claim]));
   const claimOf = (ulid: string): Claim | undefined =>
     held.get(ulid) ?? parts.claims.take(ulid, { dueOrNot: true });
   let quarantined = 0;
   let skipped = 0;
+  let spent = 0;
   for (const { ulid, code, existing } of committed.conflicts) {
     const claim = claimOf(ulid);
     if (claim) {
@@ -80,10 +84,11 @@ function setAside(
   }
   for (const { ulid, error } of committed.refused) {
     const claim = claimOf(ulid);
-    if (claim && spendAttempt(parts, claim, error) === "quarantined") quarantined++;
-    else skipped++;
+    if (!claim) skipped++;
+    else if (spendAttempt(parts, claim, error) === "quarantined") quarantined++;
+    else spent++;
   }
-  return { quarantined, skipped };
+  return { quarantined, skipped, spent };
 }
 
 function conflictError(ulid: string, code: ConflictCode, existing: string): MemspoolError {

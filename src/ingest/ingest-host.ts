@@ -92,7 +92,8 @@ export class IngestHost {
 
   #startWorker(): void {
     const { workerUrl, workerData, events } = this.#options;
-    const worker = new Worker(workerUrl, { workerData, stdout: false, stderr: false });
+    const worker = new Worker(workerUrl, { workerData, stdout: true });
+    worker.stdout.resume(); // stdout belongs to the protocol: nothing a worker prints gets there
     worker.unref();
     worker.on("message", (message: FromIngestWorker) => this.#hear(message));
     // An error ends the worker; "exit" follows and does what is to be done.

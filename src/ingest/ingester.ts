@@ -79,6 +79,7 @@ export class Ingester {
   #poll: NodeJS.Timeout | undefined;
   #delay: NodeJS.Timeout | undefined;
   #failures = 0;
+  #awaySinceMs: number | undefined;
   #delayed: IngestReport["delayed"] = null;
   #lastBatch: IngestReport["lastBatch"] = null;
   readonly #totals = { ingested: 0, duplicates: 0, quarantined: 0 };
@@ -135,8 +136,8 @@ export class Ingester {
       const pass = await this.#drainListing(listing, options);
       total.ingested += pass.ingested;
       total.quarantined += pass.quarantined;
-      total.skipped = pass.skipped;
-      if (pass.ingested + pass.quarantined === 0 || this.#stopping) break;
+      total.skipped = pass.skipped + pass.spent;
+      if (pass.ingested + pass.quarantined + pass.spent === 0 || this.#stopping) break;
     }
     this.#watch.leftBehind = total.skipped > 0;
     return total;
@@ -179,8 +180,8 @@ export class Ingester {
   async #drainListing(
     listing: PendingNames,
     options: { dueOrNot: boolean; onBatch?: (ingested: number) => void },
-  ): Promise<DrainOutcome> {
-    const outcome = { ingested: 0, quarantined: 0, skipped: 0 };
+  ): Promise<DrainOutcome & { spent: number }> {
+    const outcome = { ingested: 0, quarantined: 0, skipped: 0, spent: 0 };
     for (let next = 0; next < listing.ulids.length && !this.#stopping; ) {
       const batch = readBatch(this.#batchParts, listing, next, options.dueOrNot);
       next = batch.next;
@@ -188,6 +189,7 @@ export class Ingester {
       outcome.ingested += settled.inserted + settled.duplicates;
       outcome.quarantined += batch.quarantined + settled.quarantined;
       outcome.skipped += batch.skipped + settled.skipped;
+      outcome.spent += batch.spent + settled.spent;
       this.#totals.quarantined += batch.quarantined + settled.quarantined;
       options.onBatch?.(settled.inserted + settled.duplicates);
       await nextTurn(); // a stop may be waiting
@@ -216,6 +218,7 @@ export class Ingester {
   async #backOff(error: unknown): Promise<void> {
     // A store that failed is opened anew: it may have been replaced, repaired or moved.
     await this.#closeStore();
+    this.#noticeStore(error);
     this.#failures++;
     this.#recovered = false; // the directories themselves may be gone
     const waitMs = retryDelayMs(this.#failures, this.#options.random());
@@ -242,6 +245,18 @@ export class Ingester {
 
   #succeeded(): void {
     this.#failures = 0;
+    if (this.#awaySinceMs === undefined) return;
+    const awayMs = Math.round(this.#options.clock.monotonicMs() - this.#awaySinceMs);
+    this.#awaySinceMs = undefined;
+    this.#options.events.emit("store_recovered", { away_ms: awayMs });
+  }
+
+  #noticeStore(error: unknown): void {
+    const { code, details } = reportError(error);
+    if (code !== "STORE_UNAVAILABLE" && code !== "STORE_TOO_NEW") return;
+    if (this.#awaySinceMs !== undefined) return; // said already
+    this.#awaySinceMs = this.#options.clock.monotonicMs();
+    this.#options.events.emit("store_unavailable", { code, reason: String(details.reason ?? "") });
   }
 
   #recoverOnce(): void {

@@ -38,8 +38,8 @@ const ingester = new Ingester({
   pollMs: data.pollMs,
   random: Math.random,
   openStore: async () => {
-    const { openStore } = await import("../store/open-store.ts");
-    return openStore({ file: data.storeFile, events });
+    const { openIngestStore } = await import("../ingest/open-ingest-store.ts");
+    return openIngestStore(data.storeFile, layout, events);
   },
   onReport: (report) => {
     leaderFile.note(report);

@@ -1,0 +1,185 @@
+/**
+ * The composition root: the one place that builds the parts and puts them together.
+ *
+ * Guarantees: building opens no file and no database; both happen when first used. `close` is
+ * idempotent and bounded.
+ */
+import { existsSync } from "node:fs";
+import { type DataPaths, dataPaths } from "./config/data-paths.ts";
+import type { Config } from "./config/settings.ts";
+import type { Events } from "./events/catalogue.ts";
+import { EventHub } from "./events/event-hub.ts";
+import type { DrainOptions, DrainResult } from "./ingest/drain-here.ts";
+import { IngestHost } from "./ingest/ingest-host.ts";
+import { ingesterView } from "./ingest/ingester-view.ts";
+import { ChangeSignal } from "./memory/change-signal.ts";
+import { createMemory } from "./memory/create-memory.ts";
+import type { HealthReport, Memory } from "./memory/memory.ts";
+import { systemClock } from "./platform/clock.ts";
+import { nodeDurableFs } from "./platform/durable-fs.ts";
+import { nodeDurableFsSync } from "./platform/durable-fs-sync.ts";
+import { CaptureQueue } from "./queue/capture-queue.ts";
+import { PendingView } from "./queue/pending-view.ts";
+import { StoreClient } from "./store/store-client.ts";
+import { storeWorkerAt } from "./store/store-worker-handle.ts";
+
+export type { DrainOptions, DrainResult } from "./ingest/drain-here.ts";
+
+export interface App {
+  readonly config: Config;
+  readonly paths: DataPaths;
+  readonly memory: Memory;
+  readonly events: Events;
+  /** Starts electing and ingesting in the background (server only). */
+  startIngest(): void;
+  /** Lets the batch in hand finish and gives the lease back. */
+  stopIngest(): Promise<void>;
+  /** Drains until the queue is empty: here, or through the process that leads. */
+  drain(options: DrainOptions): Promise<DrainResult>;
+  /** Idempotent; bounded by 3 s. */
+  close(): Promise<void>;
+}
+
+export interface AppOptions {
+  /** Whether the log may go to standard error; a log file is always written. */
+  readonly logToStderr?: boolean;
+}
+
+/** @throws the system error if the log file can not be opened */
+export async function createApp(config: Config, options: AppOptions = {}): Promise<App> {
+  const paths = dataPaths(config.home);
+  const clock = systemClock;
+  const events = await eventHub(config, options);
+  const changes = new ChangeSignal();
+  const queue = new CaptureQueue({
+    queueDir: paths.queueDir,
+    textBytesMax: config["record.maxBytes"],
+    attemptsMax: config["queue.maxAttempts"],
+    events,
+    clock,
+  });
+  const { layout } = queue;
+  const store = new StoreClient({
+    startWorker: storeWorkerAt(workerUrl("store-worker"), { file: paths.storeFile }),
+    events,
+  });
+  const shared = { layout, clock, events, fs: nodeDurableFsSync };
+  const workerData = {
+    queueDir: paths.queueDir,
+    storeFile: paths.storeFile,
+    attemptsMax: config["queue.maxAttempts"],
+    batchRecordsMax: config["ingest.batchRecords"],
+    pollMs: config["ingest.pollMs"],
+  };
+  const host = new IngestHost({
+    ...shared,
+    workerUrl: workerUrl("ingest-worker"),
+    workerData,
+    onReport: () => changes.changed(),
+  });
+  const memory = createMemory(
+    {
+      queue,
+      view: new PendingView(nodeDurableFs, layout, clock),
+      store,
+      storeExists: async () => existsSync(paths.storeFile),
+      fs: nodeDurableFs,
+      clock,
+      events,
+      dataDir: paths.home,
+      project: config.project,
+      version: MEMSPOOL_VERSION,
+      startedAtMs: clock.nowMs(),
+      textBytesMax: config["record.maxBytes"],
+      ingester: () => ingesterView(nodeDurableFs, layout, host),
+      askToDrain: () => host.flush(),
+      health: () => health(),
+      onCaptured: () => {
+        host.wake();
+        changes.changed();
+      },
+    },
+    changes,
+  );
+  const health = async (): Promise<HealthReport> => {
+    const { directoryChecks, queueChecks, storeCheck } = await import("./health/health-checks.ts");
+    const { runChecks } = await import("./health/run-checks.ts");
+    return runChecks([
+      ...directoryChecks(paths),
+      storeCheck(() => storeAnswer(store, paths)),
+      ...queueChecks(() => memory.status()),
+    ]);
+  };
+  let closing: Promise<void> | undefined;
+  const close = async (): Promise<void> => {
+    changes.close();
+    await Promise.all([queue.close(), host.stop(), store.close()]);
+  };
+  return Object.freeze({
+    config,
+    paths,
+    memory,
+    events,
+    startIngest: () => {
+      if (config["ingest.enabled"]) host.start();
+    },
+    stopIngest: () => host.stop(),
+    drain: async (drainOptions: DrainOptions) => {
+      const { drainHere } = await import("./ingest/drain-here.ts");
+      return drainHere({ ...shared, ...workerData, memory }, drainOptions);
+    },
+    close: () => {
+      closing ??= close();
+      return closing;
+    },
+  });
+}
+
+/** `memspool serve`: runs until the client leaves; resolves to the exit code. */
+export async function serve(config: Config): Promise<number> {
+  const app = await createApp(config, { logToStderr: true });
+  const { serveStdio } = await import("./server/serve-stdio.ts");
+  // A client that never initialises must not keep old records waiting.
+  const late = setTimeout(() => app.startIngest(), INITIALIZE_WAIT_MS);
+  late.unref();
+  return serveStdio({
+    memory: app.memory,
+    events: app.events,
+    version: MEMSPOOL_VERSION,
+    onInitialized: () => app.startIngest(),
+    onLeaving: () => {
+      clearTimeout(late);
+      void app.stopIngest();
+    },
+    close: () => app.close(),
+  });
+}
+
+const INITIALIZE_WAIT_MS = 2_000;
+
+async function eventHub(config: Config, options: AppOptions): Promise<EventHub> {
+  const hub = new EventHub();
+  const level = config["log.level"];
+  const file = config["log.file"];
+  if (level !== "silent" && (file !== "" || options.logToStderr)) {
+    const { createLogSink } = await import("./events/log-sink.ts");
+    hub.subscribe(createLogSink({ level, file }));
+  }
+  return hub;
+}
+
+async function storeAnswer(store: StoreClient, paths: DataPaths) {
+  if (!existsSync(paths.storeFile)) return { absent: true } as const;
+  try {
+    return { checks: await store.check() };
+  } catch (error) {
+    const { reportError } = await import("./errors.ts");
+    return { error: reportError(error) };
+  }
+}
+
+/** The built worker beside this file, or in dist/ when this runs from its source. */
+function workerUrl(name: "ingest-worker" | "store-worker"): URL {
+  const fromSource = import.meta.url.endsWith(".ts");
+  return new URL(fromSource ? `../dist/${name}.mjs` : `./${name}.mjs`, import.meta.url);
+}

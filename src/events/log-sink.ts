@@ -1,0 +1,69 @@
+/**
+ * Writes events as JSON lines, one an event, to a file or to standard error.
+ *
+ * Guarantees: never writes to standard output; `level` is a severity of the catalogue and `event`
+ * one of its names; a client that does not read our standard error never makes us wait: beyond
+ * BACKLOG_BYTES_MAX lines are dropped. Does not guarantee that a line survives a crash: what must,
+ * is not left to a log.
+ */
+import { fstatSync } from "node:fs";
+import { Socket } from "node:net";
+import { type DestinationStream, destination, type Logger, pino } from "pino";
+import { EVENT_SEVERITY, type MemspoolEvent, type Severity } from "./catalogue.ts";
+
+const BACKLOG_BYTES_MAX = 262_144;
+const STDERR = 2;
+
+/** pino's method for each severity; its own level names never appear in a line. */
+const METHOD = {
+  debug: "debug",
+  info: "info",
+  warning: "warn",
+  error: "error",
+  critical: "fatal",
+} as const satisfies Record<Severity, keyof Logger>;
+
+const SEVERITY_OF: Readonly<Record<string, Severity>> = Object.fromEntries(
+  Object.entries(METHOD).map(([severity, method]) => [method, severity as Severity]),
+);
+
+export interface LogSinkOptions {
+  readonly level: Severity | "silent";
+  /** Absolute path; empty is standard error. */
+  readonly file: string;
+  /** Where lines go instead; for tests. */
+  readonly stream?: DestinationStream;
+}
+
+/** @throws the system error if the log file can not be opened */
+export function createLogSink(options: LogSinkOptions): (event: MemspoolEvent) => void {
+  if (options.level === "silent") return () => {};
+  const logger = pino(
+    {
+      level: METHOD[options.level],
+      base: { pid: process.pid },
+      timestamp: () => `,"time":"${new Date().toISOString()}"`,
+      formatters: { level: (label) => ({ level: SEVERITY_OF[label] ?? label }) },
+    },
+    options.stream ?? openDestination(options.file),
+  );
+  return ({ event, fields }) => logger[METHOD[EVENT_SEVERITY[event]]]({ event, ...fields });
+}
+
+function openDestination(file: string): DestinationStream {
+  if (file !== "") return destination({ dest: file, sync: true, mode: 0o600 });
+  // A pipe may have a reader that never reads. Through libuv such writes do not block; through a
+  // file call they would, and with them a thread that process exit waits for.
+  return fstatSync(STDERR).isFIFO() ? pipeDestination() : destination({ dest: STDERR, sync: true });
+}
+
+function pipeDestination(): DestinationStream {
+  const pipe = new Socket({ fd: STDERR, readable: false, writable: true });
+  pipe.unref();
+  pipe.on("error", () => {}); // EPIPE: nobody reads the log any more, which harms nothing
+  return {
+    write: (line: string) => {
+      if (!pipe.destroyed && pipe.writableLength < BACKLOG_BYTES_MAX) pipe.write(line);
+    },
+  };
+}

@@ -1,0 +1,123 @@
+/**
+ * The one way in, for tools, command line and hooks.
+ *
+ * Guarantees: resolves only when the record is durable (queue/capture-queue). Fills in the current
+ * project where the caller names none; changes nothing else.
+ */
+import { type ErrorReport, MemspoolError, reportError, type StoredState } from "../errors.ts";
+import { BATCH_BYTES_MAX, BATCH_COUNT_MAX } from "../record/limits.ts";
+import { type MemoryRecord, utf8Bytes } from "../record/memory-record.ts";
+import type { CaptureFailure, CaptureInput, Receipt } from "./memory.ts";
+import type { MemoryParts } from "./parts.ts";
+
+export type CaptureParts = Pick<MemoryParts, "queue" | "project" | "onCaptured">;
+
+export interface CaptureCounts {
+  readonly captured: number;
+  readonly failed: number;
+  /** Code of the last capture's failure, while nothing was captured since. */
+  readonly failing: string | undefined;
+}
+
+const DISK_CODES: ReadonlySet<string> = new Set<ErrorReport["code"]>([
+  "CAPTURE_FAILED",
+  "DATA_DIR_UNUSABLE",
+  "UNSAFE_PATH",
+  "INTERNAL",
+]);
+
+export class Captures {
+  readonly #parts: CaptureParts;
+  #captured = 0;
+  #failed = 0;
+  #failing: string | undefined;
+
+  constructor(parts: CaptureParts) {
+    this.#parts = parts;
+  }
+
+  /** Since this process started. */
+  get counts(): CaptureCounts {
+    return { captured: this.#captured, failed: this.#failed, failing: this.#failing };
+  }
+
+  /** @throws as {@link import("../queue/capture-queue.ts").CaptureQueue.append} */
+  async capture(input: CaptureInput): Promise<Receipt> {
+    try {
+      const { record, retryUlid } = this.#split(input);
+      const receipt = await this.#parts.queue.append(record, { retryUlid });
+      this.#captured++;
+      this.#failing = undefined;
+      this.#parts.onCaptured();
+      return receipt;
+    } catch (error) {
+      this.#failed++;
+      // A refused record says nothing about the next one; a disk that fails does.
+      const { code } = reportError(error);
+      if (DISK_CODES.has(code)) this.#failing = code;
+      throw error;
+    }
+  }
+
+  /**
+   * Captures all, side by side, so that they share directory fsyncs.
+   * @returns one outcome a record, in order
+   * @throws MemspoolError BATCH_TOO_LARGE: then nothing was captured
+   */
+  async captureBatch(inputs: readonly unknown[]): Promise<(Receipt | CaptureFailure)[]> {
+    refuseTooMuch(inputs);
+    return Promise.all(
+      inputs.map((input) => this.capture(input as CaptureInput).catch(captureFailure)),
+    );
+  }
+
+  #split(input: CaptureInput): { record: MemoryRecord; retryUlid: string | undefined } {
+    // What is no object has no fields to split; the queue's schema refuses it by name.
+    if (typeof input !== "object" || input === null) return { record: input, retryUlid: undefined };
+    const { retry_ulid: retryUlid, ...record } = input;
+    if (record.project === undefined && this.#parts.project !== "") {
+      record.project = this.#parts.project;
+    }
+    return { record, retryUlid };
+  }
+}
+
+/** A failed capture as an entry of a batch's answer. */
+export function captureFailure(error: unknown): CaptureFailure {
+  const { code, message, retryable, details }: ErrorReport = reportError(error);
+  // A fault that is not ours may have struck anywhere: only a MemspoolError knows that it is "no".
+  const known = error instanceof MemspoolError;
+  const stored: StoredState = known && details.stored !== "unknown" ? "no" : "unknown";
+  return {
+    error: {
+      code,
+      message,
+      retryable,
+      stored,
+      ...(typeof details.ulid === "string" ? { ulid: details.ulid } : {}),
+    },
+  };
+}
+
+function refuseTooMuch(inputs: readonly unknown[]): void {
+  if (inputs.length > BATCH_COUNT_MAX) {
+    throw new MemspoolError(
+      "BATCH_TOO_LARGE",
+      `The batch has ${inputs.length} records, the limit is ${BATCH_COUNT_MAX}. Nothing was ` +
+        "captured; send it in several batches.",
+      { details: { limit_records: BATCH_COUNT_MAX, size_records: inputs.length } },
+    );
+  }
+  let bytes = 0;
+  for (const input of inputs) {
+    const surface = (input as { surface?: unknown } | null | undefined)?.surface;
+    if (typeof surface === "string") bytes += utf8Bytes(surface);
+  }
+  if (bytes <= BATCH_BYTES_MAX) return;
+  throw new MemspoolError(
+    "BATCH_TOO_LARGE",
+    `The batch's texts are ${bytes} bytes, the limit is ${BATCH_BYTES_MAX}. Nothing was captured; ` +
+      "send it in several batches.",
+    { details: { limit_bytes: BATCH_BYTES_MAX, size_bytes: bytes } },
+  );
+}

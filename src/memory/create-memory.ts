@@ -1,0 +1,35 @@
+/** Puts the operations together into what tools and command line call. */
+import { Captures } from "./capture.ts";
+import type { ChangeSignal } from "./change-signal.ts";
+import { flushQueue } from "./flush.ts";
+import { getRecord } from "./get.ts";
+import type { Memory } from "./memory.ts";
+import type { MemoryParts } from "./parts.ts";
+import { pendingPage, quarantinePage } from "./queue-pages.ts";
+import { receiptOf } from "./receipt.ts";
+import { recentRecords } from "./recent.ts";
+import { Search } from "./search.ts";
+import { statusReport } from "./status.ts";
+
+/**
+ * @param parts.onCaptured is called after every acknowledged capture
+ * @param changes tells the memory's listeners that something may have changed
+ */
+export function createMemory(parts: MemoryParts, changes: ChangeSignal): Memory {
+  const captures = new Captures(parts);
+  const search = new Search(parts);
+  return {
+    capture: (input) => captures.capture(input),
+    captureBatch: (inputs) => captures.captureBatch(inputs),
+    search: (input) => search.search(input),
+    get: (input) => getRecord(parts, input),
+    recent: (input) => recentRecords(parts, input),
+    receipt: (ulid) => receiptOf(parts, ulid),
+    status: () => statusReport(parts, captures.counts),
+    health: () => parts.health(),
+    pending: (page) => pendingPage(parts, page),
+    quarantined: (page) => quarantinePage(parts, page),
+    flush: (input) => flushQueue(parts, input),
+    onChange: (listener) => changes.subscribe(listener),
+  };
+}

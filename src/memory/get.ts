@@ -1,0 +1,107 @@
+/**
+ * A record's full text, page by page.
+ *
+ * Guarantees: looks at pending, then the store, then quarantine, then once more, so a record that
+ * moves meanwhile is not missed. A page never splits a surrogate pair and always makes progress.
+ */
+import { MemspoolError } from "../errors.ts";
+import { readPending, readQuarantined } from "../queue/read-pending.ts";
+import type { Envelope } from "../record/envelope.ts";
+import { ANSWER_CHARS_MAX, GET_CHARS_DEFAULT, GET_CHARS_MAX } from "../record/limits.ts";
+import { ulidSchema, withDefaults } from "../record/memory-record.ts";
+import type { StoredRecord } from "../store/memory-store.ts";
+import type { GetInput, GetResult } from "./memory.ts";
+import type { MemoryParts } from "./parts.ts";
+
+export type GetParts = Pick<MemoryParts, "fs" | "queue" | "store">;
+
+type Found = Omit<GetResult["record"], "surface"> & { surface: string };
+
+const LOOKS = 2;
+/** Room in an answer for what is not the record. */
+const FRAME_CHARS = 400;
+
+/** @throws MemspoolError INVALID_ARGUMENT, NOT_FOUND, STORE_UNAVAILABLE */
+export async function getRecord(parts: GetParts, input: GetInput): Promise<GetResult> {
+  const ulid = checkedUlid(input.ulid);
+  const found = await find(parts, ulid);
+  if (!found) {
+    throw new MemspoolError(
+      "NOT_FOUND",
+      `No record has the id ${ulid}. Take ids from memory_search, memory_recent or a receipt.`,
+      { details: { ulid } },
+    );
+  }
+  return page(found, input.offset ?? 0, Math.min(input.length ?? GET_CHARS_DEFAULT, GET_CHARS_MAX));
+}
+
+export function checkedUlid(ulid: string): string {
+  const parsed = ulidSchema.safeParse(ulid.toUpperCase());
+  if (parsed.success) return parsed.data;
+  throw new MemspoolError(
+    "INVALID_ARGUMENT",
+    "ulid is not an id of memspool: it has 26 characters of Crockford's base 32, such as " +
+      "01HZX3V5K8Q2R4T6W9Y0A1B2C3.",
+  );
+}
+
+async function find(parts: GetParts, ulid: string): Promise<Found | undefined> {
+  const { fs, queue } = parts;
+  for (let look = 0; look < LOOKS; look++) {
+    const pending = await readPending(fs, queue.layout, ulid);
+    if (pending) return fromEnvelope(pending, "pending");
+    const stored = await parts.store.get(ulid);
+    if (stored) return fromStore(stored, ulid);
+    const quarantined = await readQuarantined(fs, queue.layout, ulid);
+    if (quarantined) return fromEnvelope(quarantined, "quarantined");
+  }
+  return undefined;
+}
+
+function fromEnvelope(envelope: Envelope, state: "pending" | "quarantined"): Found {
+  const { ulid, sha256, appendedAt, record } = envelope;
+  return { ulid, ...withDefaults(record), sha256, appended_at: appendedAt, state };
+}
+
+function fromStore(stored: StoredRecord, asked: string): Found {
+  return {
+    ulid: asked,
+    ...withDefaults(stored.record),
+    sha256: stored.sha256,
+    appended_at: stored.appendedAt,
+    state: "ingested",
+    ...(stored.ulid === asked ? {} : { duplicate_of: stored.ulid }),
+    ...(stored.supersededBy === undefined ? {} : { superseded_by: stored.supersededBy }),
+  };
+}
+
+function page(found: Found, offset: number, length: number): GetResult {
+  const text = found.surface;
+  const start = onBoundary(text, Math.min(offset, text.length));
+  const attributesChars = JSON.stringify({ ...found, surface: "" }).length;
+  const room = ANSWER_CHARS_MAX - attributesChars - FRAME_CHARS;
+  let end = pageEnd(text, start, length);
+  // JSON may escape a character as six: halve until the answer fits, which a few characters do.
+  while (JSON.stringify(text.slice(start, end)).length > room && end - start > 1) {
+    end = pageEnd(text, start, Math.floor((end - start) / 2));
+  }
+  return {
+    record: { ...found, surface: text.slice(start, end) },
+    total_chars: text.length,
+    ...(end < text.length ? { next_offset: end } : {}),
+  };
+}
+
+/** At least one character (a surrogate pair is one), so that paging ends. */
+function pageEnd(text: string, start: number, length: number): number {
+  const end = onBoundary(text, Math.min(start + Math.max(length, 1), text.length));
+  return end > start || end === text.length ? end : Math.min(start + 2, text.length);
+}
+
+/** Steps back from the middle of a surrogate pair. */
+function onBoundary(text: string, at: number): number {
+  const low = text.charCodeAt(at);
+  const high = text.charCodeAt(at - 1);
+  const inside = low >= 0xdc00 && low <= 0xdfff && high >= 0xd800 && high <= 0xdbff;
+  return inside ? at - 1 : at;
+}

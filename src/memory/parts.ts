@@ -1,0 +1,50 @@
+/** What the operations of this folder are built from; app.ts puts it together. */
+import type { Events } from "../events/catalogue.ts";
+import type { Clock } from "../platform/clock.ts";
+import type { DurableFs } from "../platform/durable-fs.ts";
+import type { CaptureQueue } from "../queue/capture-queue.ts";
+import type { PendingView } from "../queue/pending-view.ts";
+import type { StoreReader } from "../store/memory-store.ts";
+import type { HealthReport } from "./memory.ts";
+
+/** What the ingester of this data directory says, whichever process runs it. */
+export interface IngesterView {
+  readonly leader: { readonly pid: number; readonly host: string; readonly sinceMs: number } | null;
+  readonly thisProcessLeads: boolean;
+  readonly lastBatch: { readonly atMs: number; readonly count: number; readonly ms: number } | null;
+  readonly delayed: {
+    readonly code: string;
+    readonly untilMs: number;
+    readonly failures: number;
+  } | null;
+  /** Of this process's own ingester. */
+  readonly totals: {
+    readonly ingested: number;
+    readonly duplicates: number;
+    readonly quarantined: number;
+  };
+}
+
+export interface MemoryParts {
+  readonly queue: CaptureQueue;
+  readonly view: PendingView;
+  readonly store: StoreReader;
+  /** Whether there is a store yet; asking it would make one. */
+  readonly storeExists: () => Promise<boolean>;
+  readonly fs: DurableFs;
+  readonly clock: Clock;
+  readonly events: Events;
+  readonly dataDir: string;
+  /** The current project; "" is none. */
+  readonly project: string;
+  readonly version: string;
+  readonly startedAtMs: number;
+  /** Text limit of this configuration, in bytes. */
+  readonly textBytesMax: number;
+  readonly ingester: () => Promise<IngesterView>;
+  /** Asks whichever process leads to drain now. */
+  readonly askToDrain: () => void;
+  readonly health: () => Promise<HealthReport>;
+  /** Tells that a capture was acknowledged here. */
+  readonly onCaptured: () => void;
+}

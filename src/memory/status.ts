@@ -1,0 +1,156 @@
+/**
+ * The truth about this data directory now, in one object.
+ *
+ * Guarantees: never hangs on a store (STORE_ANSWER_MS) and never fails because one is away: that
+ * is what it reports. Holds no record text.
+ */
+
+import { quarantineNames } from "../queue/quarantine-list.ts";
+import { ulidTimeMs } from "../record/record-id.ts";
+import type { CaptureCounts } from "./capture.ts";
+import type { AgeBucket, StatusReport } from "./memory.ts";
+import type { IngesterView, MemoryParts } from "./parts.ts";
+import { askStore } from "./store-access.ts";
+
+export type StatusParts = Omit<MemoryParts, "health" | "askToDrain" | "onCaptured" | "events">;
+
+const STORE_ANSWER_MS = 2_000;
+/** Upper bounds of the age histogram in seconds. */
+const AGE_BOUNDS_S = [1, 10, 60, 600, 3_600, 86_400] as const;
+/** A backlog this old means that nobody drains. */
+export const BACKLOG_OLD_MS = 60_000;
+
+export async function statusReport(
+  parts: StatusParts,
+  counts: CaptureCounts,
+): Promise<StatusReport> {
+  const nowMs = parts.clock.nowMs();
+  const [pending, bytes, quarantined, ingester, store] = await Promise.all([
+    parts.view.refresh(),
+    parts.view.pendingBytes(),
+    quarantineNames(parts.fs, parts.queue.layout),
+    parts.ingester(),
+    storeStatus(parts),
+  ]);
+  const ages = pending.ulids.map((ulid) => Math.max(0, nowMs - ulidTimeMs(ulid)));
+  const oldestAgeMs = ages[0] ?? null;
+  const report: Omit<StatusReport, "state" | "reasons"> = {
+    version: parts.version,
+    pid: process.pid,
+    started_at: iso(parts.startedAtMs),
+    now: iso(nowMs),
+    data_dir: parts.dataDir,
+    project: parts.project,
+    queue: {
+      depth: pending.ulids.length,
+      bytes,
+      oldest_age_ms: oldestAgeMs,
+      age_histogram: ageHistogram(ages),
+      quarantined: quarantined.length,
+    },
+    counters: {
+      captured: counts.captured,
+      capture_failures: counts.failed,
+      ingested: ingester.totals.ingested,
+      duplicates: ingester.totals.duplicates,
+      quarantined: ingester.totals.quarantined,
+    },
+    ingester: ingesterStatus(ingester, oldestAgeMs),
+    store,
+  };
+  const reasons = reasonsOf(report);
+  if (counts.failing === undefined) {
+    return { ...report, state: reasons.length > 0 ? "degraded" : "ok", reasons };
+  }
+  const failing = `The last capture failed (${counts.failing}); see \`memspool doctor\`.`;
+  return { ...report, state: "failing", reasons: [failing, ...reasons] };
+}
+
+/** One sentence for each thing that needs a look. */
+function reasonsOf(report: Omit<StatusReport, "state" | "reasons">): string[] {
+  const { queue, store, ingester } = report;
+  const reasons: string[] = [];
+  if (store.error) {
+    reasons.push(`The store is away (${store.error.code}); captures stay safe in the queue.`);
+  }
+  if (ingester.delayed) {
+    const { code, failures } = ingester.delayed;
+    reasons.push(`The ingester waits after ${failures} failures in a row (${code}).`);
+  }
+  if (queue.oldest_age_ms !== null && queue.oldest_age_ms > BACKLOG_OLD_MS) {
+    const seconds = Math.round(queue.oldest_age_ms / 1_000);
+    const who = ingester.leader ? "" : " and no process drains the queue";
+    reasons.push(`The oldest pending record is ${seconds} s old${who}.`);
+  }
+  if (queue.quarantined > 0) {
+    reasons.push(
+      `${queue.quarantined} records are in quarantine; see \`memspool quarantine list\`.`,
+    );
+  }
+  return reasons;
+}
+
+function ingesterStatus(view: IngesterView, oldestAgeMs: number | null): StatusReport["ingester"] {
+  const { leader, lastBatch, delayed } = view;
+  return {
+    leader: leader && { pid: leader.pid, host: leader.host, since: iso(leader.sinceMs) },
+    this_process_leads: view.thisProcessLeads,
+    last_batch: lastBatch && { at: iso(lastBatch.atMs), count: lastBatch.count, ms: lastBatch.ms },
+    lag_ms: oldestAgeMs ?? 0,
+    delayed: delayed && {
+      code: delayed.code,
+      until: iso(delayed.untilMs),
+      failures: delayed.failures,
+    },
+  };
+}
+
+async function storeStatus(
+  parts: Pick<MemoryParts, "store" | "storeExists">,
+): Promise<StatusReport["store"]> {
+  if (!(await parts.storeExists())) {
+    return { kind: "sqlite", state: "unopened", records: null, bytes: null, error: null };
+  }
+  let timer: NodeJS.Timeout | undefined;
+  const silence = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), STORE_ANSWER_MS);
+  });
+  try {
+    const answer = await Promise.race([askStore(() => parts.store.stats()), silence]);
+    if (answer?.value) {
+      const { kind, records, bytes } = answer.value;
+      return { kind, state: "ok", records, bytes, error: null };
+    }
+    const { code, message } = answer?.error ?? {
+      code: "STORE_UNAVAILABLE",
+      message: `The store gave no answer within ${STORE_ANSWER_MS / 1_000} s.`,
+    };
+    return {
+      kind: "sqlite",
+      state: "unavailable",
+      records: null,
+      bytes: null,
+      error: { code, message },
+    };
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** @param ages in milliseconds */
+export function ageHistogram(ages: readonly number[]): AgeBucket[] {
+  const counts = new Array<number>(AGE_BOUNDS_S.length + 1).fill(0);
+  for (const ageMs of ages) {
+    const index = AGE_BOUNDS_S.findIndex((boundS) => ageMs < boundS * 1_000);
+    const bucket = index === -1 ? AGE_BOUNDS_S.length : index;
+    counts[bucket] = (counts[bucket] ?? 0) + 1;
+  }
+  return counts.map((count, index) => {
+    const underS = AGE_BOUNDS_S[index];
+    return underS === undefined ? { count } : { under_s: underS, count };
+  });
+}
+
+function iso(timeMs: number): string {
+  return new Date(timeMs).toISOString();
+}

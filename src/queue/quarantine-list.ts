@@ -1,0 +1,73 @@
+/** What lies in quarantine and why. Reads names, sizes and reason files; no record. */
+import { join } from "node:path";
+import { z } from "zod";
+import type { DurableFs } from "../platform/durable-fs.ts";
+import { isErrno } from "../platform/errno.ts";
+import { type QueueLayout, quarantinedUlid } from "./layout.ts";
+import { reasonPath } from "./quarantine.ts";
+
+export interface QuarantineEntry {
+  readonly ulid: string;
+  /** File name inside the quarantine. */
+  readonly file: string;
+  readonly bytes: number;
+  /** An error code, or "UNKNOWN" when the reason file is missing or damaged. */
+  readonly code: string;
+  readonly message: string;
+  readonly attempts: number;
+  /** ISO 8601. */
+  readonly quarantinedAt: string;
+}
+
+const reasonSchema = z.object({
+  code: z.string(),
+  message: z.string(),
+  attempts: z.int(),
+  quarantined_at: z.string(),
+});
+
+/** File names of all quarantined envelopes, oldest id first. */
+export async function quarantineNames(fs: DurableFs, layout: QueueLayout): Promise<string[]> {
+  try {
+    const names = await fs.names(layout.quarantineDir);
+    return names.filter((name) => quarantinedUlid(name) !== undefined).sort();
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return []; // no queue yet
+    throw error;
+  }
+}
+
+/** undefined if the file has left the quarantine meanwhile. */
+export async function quarantineEntry(
+  fs: DurableFs,
+  layout: QueueLayout,
+  file: string,
+): Promise<QuarantineEntry | undefined> {
+  const ulid = quarantinedUlid(file);
+  if (ulid === undefined) return undefined;
+  const path = join(layout.quarantineDir, file);
+  try {
+    const { bytes, mtimeMs } = await fs.facts(path);
+    const reason = await readReason(fs, reasonPath(path));
+    return {
+      ulid,
+      file,
+      bytes,
+      code: reason?.code ?? "UNKNOWN",
+      message: reason?.message ?? "The reason file is missing or damaged.",
+      attempts: reason?.attempts ?? 0,
+      quarantinedAt: reason?.quarantined_at ?? new Date(mtimeMs).toISOString(),
+    };
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return undefined;
+    throw error;
+  }
+}
+
+async function readReason(fs: DurableFs, path: string) {
+  try {
+    return reasonSchema.safeParse(JSON.parse((await fs.read(path)).toString("utf8"))).data;
+  } catch {
+    return undefined; // missing or torn: the envelope itself is what counts
+  }
+}
