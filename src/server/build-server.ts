@@ -51,6 +51,7 @@ export function buildServer({ memory, version, leaving, timing }: ServerParts): 
     ...toolHandlers(TOOLS, memory),
     ...resourceHandlers(RESOURCES, memory, subscriptions),
   };
+  const calls = new CallSignals(leaving);
   server.onclose = () => subscriptions.close();
   server.fallbackRequestHandler = async ({ method, params }, extra) => {
     const handler = Object.hasOwn(handlers, method) ? handlers[method] : undefined;
@@ -58,7 +59,7 @@ export function buildServer({ memory, version, leaving, timing }: ServerParts): 
       const shown = JSON.stringify(clip(method, 64));
       throw new ProtocolError(METHOD_NOT_FOUND, `Method not found: ${shown}.`);
     }
-    return untilEither(extra.signal, leaving, (signal) =>
+    return calls.run(extra.signal, (signal) =>
       handler(params ?? {}, {
         signal,
         progressToken: params?._meta?.progressToken,
@@ -74,24 +75,35 @@ export function buildServer({ memory, version, leaving, timing }: ServerParts): 
 }
 
 /**
- * Runs with a signal that either of two aborts. Not AbortSignal.any: a source that lives as long as
- * the session would keep a reference for every call that ever was.
+ * Signals that the client's cancellation or the session's end aborts. One listener stands for all
+ * calls: a listener a call, or AbortSignal.any, would pile up on a signal that outlives them.
  */
-async function untilEither<Result>(
-  cancelled: AbortSignal,
-  leaving: AbortSignal | undefined,
-  run: (signal: AbortSignal) => Promise<Result>,
-): Promise<Result> {
-  const controller = new AbortController();
-  const abort = () => controller.abort();
-  if (cancelled.aborted || leaving?.aborted) abort();
-  cancelled.addEventListener("abort", abort);
-  leaving?.addEventListener("abort", abort);
-  try {
-    return await run(controller.signal);
-  } finally {
-    cancelled.removeEventListener("abort", abort);
-    leaving?.removeEventListener("abort", abort);
+class CallSignals {
+  readonly #running = new Set<AbortController>();
+  readonly #leaving: AbortSignal | undefined;
+
+  constructor(leaving: AbortSignal | undefined) {
+    this.#leaving = leaving;
+    leaving?.addEventListener("abort", () => {
+      for (const controller of this.#running) controller.abort();
+    });
+  }
+
+  async run<Result>(
+    cancelled: AbortSignal,
+    work: (signal: AbortSignal) => Promise<Result>,
+  ): Promise<Result> {
+    const controller = new AbortController();
+    const abort = () => controller.abort();
+    if (cancelled.aborted || this.#leaving?.aborted) abort();
+    cancelled.addEventListener("abort", abort);
+    this.#running.add(controller);
+    try {
+      return await work(controller.signal);
+    } finally {
+      this.#running.delete(controller);
+      cancelled.removeEventListener("abort", abort);
+    }
   }
 }
 
