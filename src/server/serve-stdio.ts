@@ -64,20 +64,24 @@ export async function serveStdio(options: ServeStdioOptions): Promise<number> {
   const left = new Promise<string>((leave) => {
     leaving.signal.addEventListener("abort", () => leave(String(leaving.signal.reason)));
   });
-  const leave = (reason: string) => leaving.abort(reason);
-  const stopListening = listenForLeaving({
-    signals: options.signals ?? process,
-    getPpid: options.getPpid ?? (() => process.ppid),
-    ppidPollMs: options.ppidPollMs ?? PPID_POLL_MS,
-    leave,
-  });
+  const leave = (reason: string) => {
+    // At once: what arrives behind a signal is not begun any more.
+    transport.stopReading();
+    leaving.abort(reason);
+  };
   const transport = new StdioTransport({
     stdin: options.stdin ?? process.stdin,
     stdout: options.stdout ?? process.stdout,
     events,
     clock,
     onEnd: leave,
-    onAnswered: startWith(options.onInitialized),
+    onAnswered: startWith(options.onInitialized, leaving.signal),
+  });
+  const stopListening = listenForLeaving({
+    signals: options.signals ?? process,
+    getPpid: options.getPpid ?? (() => process.ppid),
+    ppidPollMs: options.ppidPollMs ?? PPID_POLL_MS,
+    leave,
   });
   const server = buildServer({
     memory: options.memory,
@@ -90,7 +94,6 @@ export async function serveStdio(options: ServeStdioOptions): Promise<number> {
   const startedMs = clock.monotonicMs();
   const spentMs = () => clock.monotonicMs() - startedMs;
   events.emit("server_stopping", { reason });
-  transport.stopReading();
   options.onLeaving?.();
   await within(ANSWER_MS_MAX, transport.whenIdle());
   const budgetMs = Math.max(0, LEAVE_MS_MAX - FLUSH_MS_MAX - spentMs());
@@ -103,11 +106,18 @@ export async function serveStdio(options: ServeStdioOptions): Promise<number> {
   return isClosed ? 0 : 1;
 }
 
-/** Calls back once, at the first answer that shows that the client is up and running. */
-function startWith(onInitialized: (() => void) | undefined): (method: string) => void {
+/**
+ * Calls back once, at the first answer that shows that the client is up and running; not at all
+ * when the session is ending already.
+ */
+function startWith(
+  onInitialized: (() => void) | undefined,
+  leaving: AbortSignal,
+): (method: string) => void {
   let started = false;
   return (method) => {
-    if (started || (method !== "initialize" && method !== "tools/call")) return;
+    if (started || leaving.aborted) return;
+    if (method !== "initialize" && method !== "tools/call") return;
     started = true;
     onInitialized?.();
   };
