@@ -107,7 +107,10 @@ function buildProgram(run: Parameters<typeof captureCommand>[0], input: ProgramI
 }
 
 function usageError(error: CommanderError): MemspoolError {
-  const what = error.message.replace(/^error: /, "").replace(/\.$/, "");
+  const what = error.message
+    .replace(/^error: /, "")
+    .replaceAll("\n", " ")
+    .replace(/\.$/, "");
   return new MemspoolError("INVALID_ARGUMENT", `${what}. See: memspool --help`);
 }
 

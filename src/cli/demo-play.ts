@@ -2,7 +2,8 @@
 import type { FlushResult, SearchHit, SearchResult, StatusReport } from "../memory/memory.ts";
 import { readCorpus } from "./demo-corpus.ts";
 import type { CaptureOutcome, DemoFleet } from "./demo-fleet.ts";
-import { QUESTIONS, type Question, type Verification, verifyStore } from "./demo-verify.ts";
+import { QUESTIONS, type Question } from "./demo-questions.ts";
+import { findRecord, type ToolCaller, type Verification, verifyStore } from "./demo-verify.ts";
 import type { Output } from "./output.ts";
 import { clip, oneLine, shortDuration } from "./printable.ts";
 
@@ -22,7 +23,8 @@ interface DemoResult {
 
 const HITS_LOOKED_AT = 3;
 const ANSWER_CHARS_MAX = 160;
-const FLUSH_MS_MAX = 30_000;
+const FLUSH_MS_MAX = 25_000;
+const EXPLAIN_MS = 2_000;
 
 /** True if every acknowledged word was found again. */
 export async function playDemo(
@@ -45,7 +47,7 @@ export async function playDemo(
   // Asked at once, drained or not: what is acknowledged can be found.
   const answers = await ask(fleet);
   signal.throwIfAborted();
-  await flush(fleet);
+  await flush(output, fleet);
   const status = await (await fleet.server(0)).resource<StatusReport>("memspool://status");
   const verification = await verifyStore(captures.acknowledged, (by) => fleet.server(by + 1));
   const result: DemoResult = {
@@ -88,15 +90,38 @@ async function ask(fleet: DemoFleet): Promise<Answer[]> {
       limit: HITS_LOOKED_AT,
       ...(question.session === undefined ? {} : { session_id: question.session }),
     });
-    answers.push({ question, hit: results.find((hit) => question.expects.test(hit.snippet)) });
+    answers.push({ question, hit: await firstThatAnswers(server, question, results) });
   }
   return answers;
 }
 
-async function flush(fleet: DemoFleet): Promise<void> {
+/** Judged by the whole text; a snippet is only its most telling part. */
+async function firstThatAnswers(
+  server: ToolCaller,
+  { expects }: Question,
+  hits: readonly SearchHit[],
+): Promise<SearchHit | undefined> {
+  for (const hit of hits) {
+    const found = await findRecord(server, hit.ulid);
+    if (found !== undefined && expects.test(found.record.surface)) return hit;
+  }
+  return undefined;
+}
+
+/** The killed server may have been the one that drains; its successor waits until it is surely dead. */
+async function flush(output: Output, fleet: DemoFleet): Promise<void> {
   const server = await fleet.server(0);
-  const { remaining } = await server.call<FlushResult>("queue_flush", { timeout_ms: FLUSH_MS_MAX });
-  if (remaining > 0) throw new Error(`${remaining} records did not reach the store`);
+  const explain = setTimeout(
+    () => tell(output, "The killed server was the one that drains; another is taking over …\n"),
+    EXPLAIN_MS,
+  );
+  try {
+    const answer = await server.call<FlushResult>("queue_flush", { timeout_ms: FLUSH_MS_MAX });
+    if (answer.remaining > 0)
+      throw new Error(`${answer.remaining} records did not reach the store`);
+  } finally {
+    clearTimeout(explain);
+  }
 }
 
 function hasPassed({ captures, answers, verification }: DemoResult, total: number): boolean {

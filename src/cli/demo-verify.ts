@@ -8,7 +8,7 @@
  */
 import { isDeepStrictEqual } from "node:util";
 import type { GetResult, RecentResult } from "../memory/memory.ts";
-import { type DemoRecord, DIALOGUE_SESSION } from "./demo-corpus.ts";
+import type { DemoRecord } from "./demo-corpus.ts";
 import type { Acknowledged } from "./demo-fleet.ts";
 import { getWhole } from "./get.ts";
 
@@ -39,7 +39,7 @@ export async function verifyStore(
   /** Id in the store → key, through aliases. */
   const keys = new Map<string, string>();
   await inParallel(acknowledged, async ({ ulid, demo, by }) => {
-    const found = await find(await serverBut(by), ulid);
+    const found = await findRecord(await serverBut(by), ulid);
     if (found === undefined || found.record.state !== "ingested") lost.push(demo.key);
     else if (!isAsCaptured(found, demo)) altered.push(demo.key);
     if (found !== undefined) keys.set(found.record.duplicate_of ?? found.record.ulid, demo.key);
@@ -62,7 +62,8 @@ function isAsCaptured({ record }: GetResult, { record: captured }: DemoRecord): 
   );
 }
 
-async function find(server: ToolCaller, ulid: string): Promise<GetResult | undefined> {
+/** All pages of a record; undefined if nobody knows the id. */
+export async function findRecord(server: ToolCaller, ulid: string): Promise<GetResult | undefined> {
   try {
     return await getWhole({ get: (input) => server.call("memory_get", { ...input }) }, ulid);
   } catch (error) {
@@ -95,18 +96,3 @@ async function inParallel<T>(items: readonly T[], act: (item: T) => Promise<void
   };
   await Promise.all(Array.from({ length: IN_FLIGHT }, work));
 }
-
-export interface Question {
-  readonly words: string;
-  readonly session?: string;
-  /** What one of the first answers must say. */
-  readonly expects: RegExp;
-}
-
-export const QUESTIONS: readonly Question[] = [
-  { words: "raven writing-desk riddle", expects: /Why is a raven like a writing-desk/ },
-  { words: "the best butter", session: DIALOGUE_SESSION, expects: /best butter/ },
-  { words: "three sisters treacle well", expects: /treacle|three little sisters/ },
-  { words: "watch day of the month", session: DIALOGUE_SESSION, expects: /day of the month/ },
-  { words: "claude mcp add memspool", expects: /claude mcp add memspool/ },
-];

@@ -80,7 +80,8 @@ function pathsOf(context: CommandContext, resolved?: ResolvedConfig): DataPaths 
 class LazyApp {
   readonly #context: CommandContext;
   readonly #resolved: ResolvedConfig | undefined;
-  #app: Promise<App> | undefined;
+  #opening: Promise<App> | undefined;
+  #opened: App | undefined;
 
   constructor(context: CommandContext, resolved: ResolvedConfig | undefined) {
     this.#context = context;
@@ -88,21 +89,20 @@ class LazyApp {
   }
 
   get(): Promise<App> {
-    this.#app ??= this.#open();
-    return this.#app;
+    this.#opening ??= this.#open();
+    return this.#opening;
   }
 
   /** Does not wait for parts that are still opening: whatever hangs there has been reported. */
   async close(): Promise<void> {
-    const opening = Symbol("opening");
-    const app = await Promise.race([this.#app?.catch(() => undefined), Promise.resolve(opening)]);
-    if (typeof app === "object") await app.close();
+    await this.#opened?.close();
   }
 
   async #open(): Promise<App> {
     if (this.#resolved === undefined) throw new TypeError("there is no configuration to open with");
     const { createApp } = await this.#context.loadApp();
-    return createApp(this.#resolved.config);
+    this.#opened = await createApp(this.#resolved.config);
+    return this.#opened;
   }
 }
 

@@ -9,6 +9,7 @@ import type { Writable } from "node:stream";
 import { styleText } from "node:util";
 import type { Environment } from "../config/resolve-config.ts";
 import { MemspoolError, reportError } from "../errors.ts";
+import { breakLongWords } from "./printable.ts";
 
 export type OutputStream = Writable & { readonly isTTY?: boolean; readonly columns?: number };
 export type Style = Parameters<typeof styleText>[0];
@@ -28,6 +29,8 @@ const WIDTH_DEFAULT = 100;
 const WIDTH_MIN = 60;
 const WIDTH_MAX = 160;
 const COLUMN_WIDTH_MIN = 16;
+/** The table's own, on both sides of a cell together. */
+const PADDING_CELLS = 2;
 
 export class Output {
   readonly json: boolean;
@@ -74,14 +77,17 @@ export class Output {
 
   async table(columns: readonly Column[], rows: readonly (readonly string[])[]): Promise<void> {
     const { default: Table } = await import("cli-table3");
+    const widths = this.#widths(columns);
     const table = new Table({
       head: columns.map(({ head }) => this.style("bold", head)),
-      colWidths: this.#widths(columns),
+      colWidths: widths,
       wordWrap: true,
       // Its own colours would not ask for NO_COLOR.
       style: { head: [], border: [] },
     });
-    for (const row of rows) table.push([...row]);
+    for (const row of rows) {
+      table.push(row.map((cell, n) => breakLongWords(cell, (widths[n] ?? 0) - PADDING_CELLS)));
+    }
     this.line(table.toString());
   }
 

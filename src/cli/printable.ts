@@ -50,3 +50,24 @@ export function clip(text: string, charsMax: number): string {
   const cut = text.slice(0, charsMax - 1);
   return `${/[\ud800-\udbff]$/.test(cut) ? cut.slice(0, -1) : cut}…`;
 }
+
+/**
+ * Puts line breaks into words that are wider than a column, so that nothing of them is cut off.
+ * Every character from Hangul on counts two cells: too many for some, never too few.
+ */
+export function breakLongWords(text: string, cells: number): string {
+  return text.replace(/\S+/gu, (word) => {
+    let broken = "";
+    let used = 0;
+    for (const character of word) {
+      const width = (character.codePointAt(0) ?? 0) < 0x1100 ? 1 : 2;
+      if (used + width > cells) {
+        broken += "\n";
+        used = 0;
+      }
+      broken += character;
+      used += width;
+    }
+    return broken;
+  });
+}

@@ -59,7 +59,7 @@ function show({ output }: CommandContext, status: StatusReport): number {
 }
 
 function describe(output: Output, status: StatusReport): void {
-  const { queue, ingester, store, counters } = status;
+  const { queue, ingester, store } = status;
   const colour = status.state === "ok" ? "green" : status.state === "degraded" ? "yellow" : "red";
   const entry = (name: string, text: string) => output.line(`${name.padEnd(11)}${text}`);
   entry("state", output.style(colour, status.state));
@@ -79,5 +79,4 @@ function describe(output: Output, status: StatusReport): void {
   const bytes = store.bytes === null ? "" : `, ${shortBytes(store.bytes)}`;
   entry("store", `${store.kind} ${store.state}${records}${bytes}`);
   if (store.error !== null) entry("", `${store.error.code}: ${oneLine(store.error.message)}`);
-  entry("since start", `${counters.captured} captured, ${counters.ingested} ingested`);
 }
