@@ -5,13 +5,10 @@
  * the batch too, in their order. Rows, index and totals change together. Does not look at envelopes'
  * checksums: what comes here was verified.
  */
-import { timeMs } from "../../record/memory-record.ts";
-import { indexedText } from "../../text/indexed-text.ts";
-import { indexTerms } from "../../text/terms.ts";
-import { escapeText } from "../escaped-text.ts";
-import type { CommitItem, CommitResult, ConflictCode } from "../memory-store.ts";
+import type { CommitResult, ConflictCode } from "../memory-store.ts";
 import type { Connection } from "./connection.ts";
-import { refused } from "./errors.ts";
+import type { SqlValue } from "./driver.ts";
+import type { PreparedItem } from "./prepared-item.ts";
 
 interface Known {
   readonly sha256: string;
@@ -19,10 +16,10 @@ interface Known {
   readonly of: string;
 }
 
-/** @throws MemspoolError STORE_REFUSED; driver errors as they are */
+/** @throws driver errors as they are */
 export function commitItems(
   connection: Connection,
-  items: readonly CommitItem[],
+  items: readonly PreparedItem[],
   ingestedAt: string,
 ): CommitResult {
   const batch = new BatchWriter(connection, ingestedAt);
@@ -66,7 +63,7 @@ class BatchWriter {
     }
   }
 
-  add(item: CommitItem): void {
+  add(item: PreparedItem): void {
     const { ulid, sha256 } = item;
     const there = this.#known.get(ulid);
     if (there !== undefined) {
@@ -83,7 +80,7 @@ class BatchWriter {
   finish(): CommitResult {
     if (this.#inserted.length > 0 || this.#aliases > 0) {
       this.#run(
-        "UPDATE totals SET records = records + ?, terms = terms + ?, aliases = aliases + ?",
+        "UPDATE totals SET records = records + ?, terms = terms + ?, aliases = aliases + ? WHERE id = 1",
         this.#inserted.length,
         this.#terms,
         this.#aliases,
@@ -96,23 +93,16 @@ class BatchWriter {
     };
   }
 
-  #holderOfKey({ record }: CommitItem): Known | undefined {
-    if (record.idempotency_key === undefined) return undefined;
+  #holderOfKey({ project, idempotencyKey }: PreparedItem): Known | undefined {
+    if (idempotencyKey === null) return undefined;
     const row = this.#connection
       .statement("SELECT ulid, sha256 FROM records WHERE project = ? AND idempotency_key = ?")
-      .get(escapeText(record.project ?? ""), escapeText(record.idempotency_key));
+      .get(project, idempotencyKey);
     return row && { sha256: row.sha256 as string, of: row.ulid as string };
   }
 
-  #insert(item: CommitItem): void {
-    const { ulid, sha256, record, recordJson } = item;
-    // JSON.stringify writes neither; the binding would cut or change them without a word.
-    if (!recordJson.isWellFormed() || recordJson.includes("\0")) throw refused("not_json");
-    const atMs = timeMs(record.occurred_at ?? item.appendedAt);
-    if (Number.isNaN(atMs)) throw refused("time");
-    const terms = indexTerms(indexedText(record));
-    const project = escapeText(record.project ?? "");
-    const session = record.session_id === undefined ? null : escapeText(record.session_id);
+  #insert(item: PreparedItem): void {
+    const { ulid, sha256, project, sessionId } = item;
     const { lastInsertRowid: id } = this.#run(
       `INSERT INTO records (ulid, sha256, appended_at, ingested_at, at_ms, term_count, turn, project,
          session_id, role, tier, source, idempotency_key, record)
@@ -121,28 +111,28 @@ class BatchWriter {
       sha256,
       item.appendedAt,
       this.#ingestedAt,
-      atMs,
-      terms.length,
-      session === null ? 0 : this.#nextTurn(project, session),
+      item.atMs,
+      item.termCount,
+      sessionId === null ? 0 : this.#nextTurn(project, sessionId),
       project,
-      session,
-      record.role ?? null,
-      record.tier ?? "episodic",
-      record.source === undefined ? null : escapeText(record.source),
-      record.idempotency_key === undefined ? null : escapeText(record.idempotency_key),
-      recordJson,
+      sessionId,
+      item.role,
+      item.tier,
+      item.source,
+      item.idempotencyKey,
+      item.recordJson,
     );
-    this.#run("INSERT INTO records_fts (rowid, terms) VALUES (?, ?)", id, terms.join(" "));
-    for (const tag of new Set(record.tags)) {
-      this.#run("INSERT INTO record_tags (tag, record_id) VALUES (?, ?)", escapeText(tag), id);
+    this.#run("INSERT INTO records_fts (rowid, terms) VALUES (?, ?)", id, item.indexed);
+    for (const tag of item.tags) {
+      this.#run("INSERT INTO record_tags (tag, record_id) VALUES (?, ?)", tag, id);
     }
-    for (const target of new Set(record.supersedes)) this.#supersede(target, ulid);
-    this.#terms += terms.length;
+    for (const target of item.supersedes) this.#supersede(target, ulid);
+    this.#terms += item.termCount;
     this.#inserted.push(ulid);
     this.#known.set(ulid, { sha256, of: ulid });
   }
 
-  #insertAlias({ ulid, sha256, appendedAt }: CommitItem, of: string): void {
+  #insertAlias({ ulid, sha256, appendedAt }: PreparedItem, of: string): void {
     this.#run(
       "INSERT INTO aliases (ulid, of, sha256, appended_at) VALUES (?, ?, ?, ?)",
       ulid,
@@ -188,7 +178,7 @@ class BatchWriter {
     return last + 1;
   }
 
-  #run(sql: string, ...values: (string | number | bigint | null)[]) {
+  #run(sql: string, ...values: SqlValue[]) {
     return this.#connection.statement(sql).run(...values);
   }
 }

@@ -31,6 +31,7 @@ import { commitItems } from "./commit.ts";
 import { Connection } from "./connection.ts";
 import { storeError, unavailable, unavailableReason } from "./errors.ts";
 import { FrequencyCache } from "./frequencies.ts";
+import { prepareItem } from "./prepared-item.ts";
 import { getRecord, lookUp, readFacets, readTimeline } from "./read.ts";
 import { pragma } from "./schema.ts";
 import { findCandidates } from "./search.ts";
@@ -69,9 +70,10 @@ export class SqliteStore implements MemoryStore {
   async commitBatch(items: readonly CommitItem[]): Promise<CommitResult> {
     if (this.#options.readOnly) throw new TypeError("this store was opened to read");
     if (items.length === 0) return { inserted: [], duplicates: [], conflicts: [] };
+    const prepared = items.map(prepareItem);
     return await this.#use((connection) => {
       const ingestedAt = new Date(this.#options.clock.nowMs()).toISOString();
-      return connection.write(() => commitItems(connection, items, ingestedAt));
+      return connection.write(() => commitItems(connection, prepared, ingestedAt));
     });
   }
 

@@ -1,0 +1,61 @@
+/**
+ * Everything about an item that can be worked out before the write lock is taken: its terms, and its
+ * columns in escaped form. Pure, so that a lock is held for inserting and for nothing else.
+ */
+import { timeMs } from "../../record/memory-record.ts";
+import { indexedText } from "../../text/indexed-text.ts";
+import { indexTerms } from "../../text/terms.ts";
+import { escapeText } from "../escaped-text.ts";
+import type { CommitItem } from "../memory-store.ts";
+import { refused } from "./errors.ts";
+
+/** An item as its row will be. Text to filter by is escaped; null is absent. */
+export interface PreparedItem {
+  readonly ulid: string;
+  readonly sha256: string;
+  readonly appendedAt: string;
+  readonly atMs: number;
+  readonly project: string;
+  readonly sessionId: string | null;
+  readonly role: string | null;
+  readonly tier: string;
+  readonly source: string | null;
+  readonly idempotencyKey: string | null;
+  readonly tags: readonly string[];
+  readonly supersedes: readonly string[];
+  readonly recordJson: string;
+  /** The terms as the index's tokenizer takes them apart again. */
+  readonly indexed: string;
+  readonly termCount: number;
+}
+
+/** @throws MemspoolError STORE_REFUSED for what would come back changed, or has no time */
+export function prepareItem(item: CommitItem): PreparedItem {
+  const { record, recordJson } = item;
+  // JSON.stringify writes neither; the binding would cut or change them without a word.
+  if (!recordJson.isWellFormed() || recordJson.includes("\0")) throw refused("not_json");
+  const atMs = timeMs(record.occurred_at ?? item.appendedAt);
+  if (Number.isNaN(atMs)) throw refused("time");
+  const terms = indexTerms(indexedText(record));
+  return {
+    ulid: item.ulid,
+    sha256: item.sha256,
+    appendedAt: item.appendedAt,
+    atMs,
+    project: escapeText(record.project ?? ""),
+    sessionId: escapeOrNull(record.session_id),
+    role: record.role ?? null,
+    tier: record.tier ?? "episodic",
+    source: escapeOrNull(record.source),
+    idempotencyKey: escapeOrNull(record.idempotency_key),
+    tags: [...new Set(record.tags)].map(escapeText),
+    supersedes: [...new Set(record.supersedes)],
+    recordJson,
+    indexed: terms.join(" "),
+    termCount: terms.length,
+  };
+}
+
+function escapeOrNull(text: string | undefined): string | null {
+  return text === undefined ? null : escapeText(text);
+}
