@@ -4,7 +4,9 @@
  */
 import ts from "typescript";
 
-const LINES_MAX = 300;
+const SOURCE_LINES_MAX = 300;
+/** A list of cases reads well at a length at which logic does not. */
+const TEST_LINES_MAX = 400;
 const VAGUE_NAMES = /^(?:utils?|helpers?|common|misc|shared|stuff)$/;
 const KEBAB = /^[a-z0-9]+(?:-[a-z0-9]+)*$/;
 
@@ -21,7 +23,7 @@ const ARGV_FILES = ["src/main.ts"];
 
 /** @param path from the root, such as `src/queue/publish.ts` */
 export function sourceBreaches(path: string, text: string): string[] {
-  const breaches = [...nameBreaches(path), ...lengthBreaches(text)];
+  const breaches = [...nameBreaches(path), ...lengthBreaches(text, SOURCE_LINES_MAX)];
   if (!/^\/\*\*\s/.test(text)) breaches.push("does not open with a doc comment");
   visitNodes(path, text, (node) => {
     const breach = sourceNodeBreach(path, node);
@@ -41,9 +43,9 @@ function nameBreaches(path: string): string[] {
     });
 }
 
-function lengthBreaches(text: string): string[] {
+function lengthBreaches(text: string, linesMax: number): string[] {
   const lines = text.trimEnd().split("\n").length;
-  return lines > LINES_MAX ? [`has ${lines} lines, the limit is ${LINES_MAX}`] : [];
+  return lines > linesMax ? [`has ${lines} lines, the limit is ${linesMax}`] : [];
 }
 
 function sourceNodeBreach(path: string, node: ts.Node): string | undefined {
@@ -82,7 +84,7 @@ function isNameOfSomethingElse(node: ts.Identifier): boolean {
  * `context.skip("…")`, or by a function named `need…` or `skipUnless…` that prints it.
  */
 export function testBreaches(path: string, text: string): string[] {
-  const breaches = [...nameBreaches(path), ...lengthBreaches(text)];
+  const breaches = [...nameBreaches(path), ...lengthBreaches(text, TEST_LINES_MAX)];
   const printsReasons = /\b(?:need|skipUnless|printSkip)\w*\(|stderr\.write\(/.test(text);
   visitNodes(path, text, (node) => {
     if (!ts.isPropertyAccessExpression(node)) return;
