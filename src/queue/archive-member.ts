@@ -102,6 +102,8 @@ function memberAt(file: Buffer, at: number): { lines: Buffer[]; bytes: number } 
   const textBytes = file.readUInt32LE(at + bytes - 4);
   try {
     const text = inflateRawSync(data, { maxOutputLength: Math.max(textBytes, 1) });
+    // A torn trailer would make us step into the next member and lose that one too.
+    if (text.length !== textBytes) return undefined;
     if (crc32(text) !== file.readUInt32LE(at + bytes - TRAILER_BYTES)) return undefined;
     const lines = splitLines(text);
     return lines.length === file.readUInt32LE(at + COUNT_AT) ? { lines, bytes } : undefined;

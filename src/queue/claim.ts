@@ -131,7 +131,7 @@ export class Claims {
       release: () => {
         this.#active.delete(ulid);
         const facts = this.#factsOfMark(ulid);
-        const ours = facts !== undefined && this.#own.get(ulid)?.ino === facts.ino;
+        const ours = facts !== undefined && this.#ownMark(ulid, facts) !== undefined;
         this.#own.delete(ulid);
         if (ours) ignoreMissing(() => this.#fs.unlink(markPath(this.#layout, ulid)));
       },
@@ -151,8 +151,8 @@ export class Claims {
 
   #touch(ulid: string): void {
     const facts = this.#factsOfMark(ulid);
-    const own = this.#own.get(ulid);
-    if (!facts || own?.ino !== facts.ino) return; // taken over while we stalled
+    const own = facts && this.#ownMark(ulid, facts);
+    if (!own) return; // taken over while we stalled
     ignoreMissing(() => this.#fs.touch(markPath(this.#layout, ulid), this.#clock.nowMs()));
     this.#remember(ulid, own.state);
   }
@@ -162,6 +162,7 @@ export class Claims {
     if (facts) this.#own.set(ulid, { ino: facts.ino, mtimeMs: facts.mtimeMs, state });
   }
 
+  /** Inode and mtime together: a file system gives a freed inode number to the next file. */
   #ownMark(ulid: string, facts: FileFacts): OwnMark | undefined {
     const own = this.#own.get(ulid);
     if (own?.ino === facts.ino && own.mtimeMs === facts.mtimeMs) return own;
