@@ -20,6 +20,27 @@ const shared = {
   define: { MEMSPOOL_VERSION: JSON.stringify(version) },
 };
 
+// Kept out of the bundle because every start would pay for it:
+// - the schema compiler that the SDK's server loads for a feature we do not use (we hand it a
+//   validator of our own; the SDK's client, in the demo, still gets the real one);
+// - zod's messages in forty languages.
+const leaveOut = {
+  name: "leave-out",
+  setup({ onResolve, onLoad }) {
+    const leftOut = (path) => ({ path, namespace: "left-out" });
+    onResolve({ filter: /\/ajv-provider\.js$/ }, ({ path, importer }) =>
+      importer.endsWith("/sdk/dist/esm/server/index.js") ? leftOut(path) : undefined,
+    );
+    onResolve({ filter: /\/locales\/index\.js$/ }, ({ path, importer }) =>
+      importer.includes("/node_modules/zod/") ? leftOut(path) : undefined,
+    );
+    onLoad({ filter: /ajv-provider/, namespace: "left-out" }, () => ({
+      contents: "export class AjvJsonSchemaValidator {}",
+    }));
+    onLoad({ filter: /locales/, namespace: "left-out" }, () => ({ contents: "export {};" }));
+  },
+};
+
 rmSync(dist, { recursive: true, force: true });
 await build({
   ...shared,
@@ -34,6 +55,7 @@ await build({
   splitting: true,
   outExtension: { ".js": ".mjs" },
   chunkNames: "chunk-[name]-[hash]",
+  plugins: [leaveOut],
   external: ["@photostructure/sqlite"],
   // Bundled CommonJS packages call require() for Node's own modules, and write-file-atomic makes
   // names of temp files from __filename.
