@@ -72,5 +72,8 @@ export function classAt(text: string, at: number): number {
 
 function surrogateClass(text: string, at: number): number {
   const character = at < 0 ? 0 : (text.codePointAt(at) as number);
-  return character > 0xffff ? classify(String.fromCodePoint(character)) : SEPARATOR;
+  if (character <= 0xffff) return SEPARATOR;
+  const known = classify(String.fromCodePoint(character));
+  // A capital could part a word, and here between the two units of one character.
+  return known === UPPER ? LOWER : known;
 }
