@@ -61,7 +61,7 @@ it("Q8: a claim that was taken over while it stalled neither touches nor removes
 
 it("Q8: a mark that was touched between two looks is put back", () => {
   const holder = claims().take(ULID);
-  age(20_000);
+  clock.advance(20_000);
   const racing = {
     ...nodeDurableFsSync,
     rename: (from: string, to: string) => {
