@@ -1,0 +1,16 @@
+/**
+ * The store contract as tests: every implementation of MemoryStore passes all of it. The sentences
+ * stand in src/store/memory-store.ts.
+ */
+import { describe } from "vitest";
+import { commitContract } from "./commit-contract.ts";
+import { readingContract } from "./reading-contract.ts";
+import { searchContract } from "./search-contract.ts";
+import type { OpenContractStore } from "./store-bench.ts";
+
+/** Registers the suite for one implementation. */
+export function storeContract(name: string, open: OpenContractStore): void {
+  describe(`${name}: commit`, () => commitContract(open));
+  describe(`${name}: questions`, () => readingContract(open));
+  describe(`${name}: search`, () => searchContract(open));
+}
