@@ -6,6 +6,7 @@
  * settings and never their values.
  */
 import { access } from "node:fs/promises";
+import { setTimeout } from "node:timers/promises";
 import { Command } from "commander";
 import type { App } from "../app.ts";
 import { type DataPaths, dataPaths } from "../config/data-paths.ts";
@@ -33,13 +34,21 @@ export function doctorCommand(run: RunCommand): Command {
 }
 
 async function doctor(context: CommandContext): Promise<number> {
-  const { facts, resolved } = await examineConfiguration(context);
+  const { facts, resolved } = await within<Examined>(LOOK_MS_MAX, examineConfiguration(context), {
+    facts: {
+      set: {},
+      warnings: [],
+      error: { message: "config.json could not be read in time: the file system hangs" },
+    },
+  });
   const paths = pathsOf(context, resolved);
   const parts = new LazyApp(context, resolved);
   const checks = [
     configurationCheck(facts),
     ...(paths === undefined ? [] : directoryChecks(paths)),
-    ...(paths !== undefined && resolved !== undefined && (await isThere(paths.queueDir))
+    ...(paths !== undefined &&
+    resolved !== undefined &&
+    (await within(LOOK_MS_MAX, isThere(paths.queueDir), false))
       ? [storeFinding(parts), ...queueChecks(async () => (await parts.get()).memory.status())]
       : []),
   ];
@@ -52,9 +61,26 @@ async function doctor(context: CommandContext): Promise<number> {
   }
 }
 
-async function examineConfiguration(
-  context: CommandContext,
-): Promise<{ facts: ConfigurationFacts; resolved?: ResolvedConfig }> {
+/** Before the checks, which have their own bound; all together stay under 15 s. */
+const LOOK_MS_MAX = 1_500;
+
+/** The answer, or the fallback if none comes in time. */
+async function within<T>(msMax: number, answer: Promise<T>, fallback: T): Promise<T> {
+  const waiting = new AbortController();
+  const late = setTimeout(msMax, fallback, { signal: waiting.signal }).catch(() => fallback);
+  try {
+    return await Promise.race([answer, late]);
+  } finally {
+    waiting.abort();
+  }
+}
+
+interface Examined {
+  readonly facts: ConfigurationFacts;
+  readonly resolved?: ResolvedConfig;
+}
+
+async function examineConfiguration(context: CommandContext): Promise<Examined> {
   try {
     const resolved = await context.resolveConfig();
     const set = Object.entries(resolved.sources).filter(([, source]) => source !== "default");

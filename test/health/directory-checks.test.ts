@@ -99,30 +99,34 @@ describe("write probe", () => {
     expect(readdirSync(queueDir)).toEqual([]);
   });
 
-  function failingAt(method: "sync" | "write" | "read", code: string): typeof open {
+  /** @param target the probe's file, or the directory that it lies in */
+  function failingAt(
+    target: "file" | "directory",
+    method: "sync" | "write" | "read",
+    code: string,
+  ): typeof open {
     return async (...args) => {
       const handle = await open(...args);
-      handle[method] = (() =>
-        Promise.reject(Object.assign(new Error("broken"), { code }))) as FileHandle["sync"] & never;
+      if ((args[0] === queueDir) !== (target === "directory")) return handle;
+      const failed = () => Promise.reject(Object.assign(new Error("broken"), { code }));
+      handle[method] = failed as FileHandle["sync"] & never;
       return handle;
     };
   }
 
   it.each([
-    ["sync", "EIO", "save the data directory"],
-    ["write", "ENOSPC", "Free space"],
-    ["read", "EIO", "save the data directory"],
-  ] as const)(
-    "H1: %s failing with %s is failing, with advice, and leaves nothing",
-    async (...row) => {
-      const [method, code, advice] = row;
-      const result = await checkWrite({ queueDir, open: failingAt(method, code) });
-      expect(result).toMatchObject({ status: "failing" });
-      expect(result.detail).toContain(code);
-      expect(result.advice).toContain(advice);
-      expect(readdirSync(queueDir)).toEqual([]);
-    },
-  );
+    ["file", "sync", "EIO", "save the data directory"],
+    ["directory", "sync", "EIO", "save the data directory"],
+    ["file", "write", "ENOSPC", "Free space"],
+    ["file", "read", "EIO", "save the data directory"],
+  ] as const)("H1: the %s's %s failing with %s is failing, with advice", async (...row) => {
+    const [target, method, code, advice] = row;
+    const result = await checkWrite({ queueDir, open: failingAt(target, method, code) });
+    expect(result).toMatchObject({ status: "failing" });
+    expect(result.detail).toContain(code);
+    expect(result.advice).toContain(advice);
+    expect(readdirSync(queueDir)).toEqual([]);
+  });
 
   it("H1: a short write and other bytes read back are failing", async () => {
     const short: typeof open = async (...args) => {
