@@ -20,10 +20,24 @@ export interface Refusal {
 
 export type Decoded = { readonly kind: "message"; readonly message: JSONRPCMessage } | Refusal;
 
+const OBJECT_START = 0x7b;
+const SPACES = [0x20, 0x09, 0x0d];
+const JSON_END = new Set([0x7d, ...SPACES]);
+/** Space, the start of a byte order mark, and what values other than an object begin with. */
+const JSON_START = new Set([...SPACES, 0xef, ...Buffer.from('["-0123456789tfn')]);
+
 const utf8 = new TextDecoder("utf-8", { fatal: true });
+
+const NOT_JSON = refuse(
+  PARSE_ERROR,
+  "not_json",
+  null,
+  "Parse error: the line is not valid JSON. Send one JSON-RPC message a line.",
+);
 
 /** @param line without its end, not empty */
 export function decodeMessage(line: Uint8Array): Decoded {
+  if (!mayBeJson(line)) return NOT_JSON;
   let text: string;
   try {
     text = utf8.decode(line);
@@ -34,8 +48,7 @@ export function decodeMessage(line: Uint8Array): Decoded {
   try {
     value = JSON.parse(text);
   } catch {
-    const message = "Parse error: the line is not valid JSON. Send one JSON-RPC message a line.";
-    return refuse(PARSE_ERROR, "not_json", null, message);
+    return NOT_JSON;
   }
   if (JSONRPCMessageSchema.safeParse(value).success) {
     return { kind: "message", message: value as JSONRPCMessage };
@@ -52,6 +65,16 @@ export function refuseTooLarge(bytesMax: number, id: RequestId | null): Refusal 
     `Invalid request: the message is larger than ${bytesMax} bytes, the limit of this transport. ` +
     "Nothing of it was done. Send it in parts.";
   return refuse(INVALID_REQUEST, "too_large", id, message);
+}
+
+/**
+ * Whether the line's first and last byte can be those of a JSON text. Saves the exception that the
+ * parser would throw, which is nearly all that a short line of garbage costs.
+ */
+function mayBeJson(line: Uint8Array): boolean {
+  const first = line[0] as number;
+  if (first === OBJECT_START) return JSON_END.has(line.at(-1) as number);
+  return JSON_START.has(first);
 }
 
 function refuse(

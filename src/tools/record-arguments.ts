@@ -5,10 +5,19 @@
  * record/memory-record.
  */
 import { z } from "zod";
-import { memoryRecordSchema, ulidSchema } from "../record/memory-record.ts";
+import { type MemoryRecord, memoryRecordSchema, ulidSchema } from "../record/memory-record.ts";
 import { advertiseInput, type JsonObjectSchema } from "./advertise.ts";
 
 const fields = memoryRecordSchema.shape;
+
+/**
+ * Handed on as it came: the record's own check judges its inside, with a bound on its depth, and a
+ * schema's copy would lose a key "__proto__".
+ */
+const anyObject = z.custom<NonNullable<MemoryRecord["metadata"]>>(
+  (value) => typeof value === "object" && value !== null && !Array.isArray(value),
+  { error: "must be a JSON object" },
+);
 
 export const captureArguments = z.strictObject({
   surface: fields.surface.describe("The text, word for word: never summarised. Up to 1 MiB."),
@@ -24,7 +33,7 @@ export const captureArguments = z.strictObject({
   source: fields.source.describe("Where it comes from: a file, a URL, a program"),
   occurred_at: fields.occurred_at.describe("ISO 8601, if not now"),
   tags: fields.tags,
-  metadata: fields.metadata.describe("Any JSON object"),
+  metadata: anyObject.optional().meta({ type: "object" }).describe("Any JSON object"),
   priority: fields.priority.meta({ default: "normal" }),
   idempotency_key: fields.idempotency_key.describe(
     "The same key and text in a project is kept once",

@@ -10,16 +10,23 @@ describe("decoding a line", () => {
     ['{"jsonrpc":"2.0","method":"notifications/initialized"}'],
     ['{"jsonrpc":"2.0","id":1,"result":{}}'],
     ['\ufeff{"jsonrpc":"2.0","id":1,"method":"ping"}'],
+    [' \t{"jsonrpc":"2.0","id":1,"method":"ping"} \r'],
   ])("X2: takes a message: %s", (text) => {
     expect(decode(text).kind).toBe("message");
   });
 
-  it.each([["{"], ["hello"], ['{"jsonrpc":"2.0",}'], ["  "], ['{"a":"\u0001"}']])(
-    "X2: refuses what is no JSON with -32700 and no id: %j",
-    (text) => {
-      expect(decode(text)).toMatchObject({ code: -32700, reason: "not_json", id: null });
-    },
-  );
+  it.each([
+    ["{"],
+    ["hello"],
+    ['{"jsonrpc":"2.0",}'],
+    ["  "],
+    ['{"a":1'],
+    ['{"a":1}]'],
+    ["\u0000"],
+    ['{"a":"\u0001"}'],
+  ])("X2: refuses what is no JSON with -32700 and no id: %j", (text) => {
+    expect(decode(text)).toMatchObject({ code: -32700, reason: "not_json", id: null });
+  });
 
   it.each([
     [Buffer.from([0x7b, 0xff, 0x7d])],
@@ -33,6 +40,10 @@ describe("decoding a line", () => {
     ["[]", null],
     ['[{"jsonrpc":"2.0","id":1,"method":"ping"}]', null],
     ["5", null],
+    ["-1.5e3", null],
+    ['"text"', null],
+    ["true", null],
+    ["false", null],
     ["null", null],
     ['{"id":3,"method":"ping"}', 3],
     ['{"jsonrpc":"1.0","id":"a","method":"ping"}', "a"],

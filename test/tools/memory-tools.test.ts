@@ -60,6 +60,20 @@ describe("memory_capture", () => {
     expect(memory.kept.get(ulid)?.record.surface).toBe(surface);
   });
 
+  it("T1: metadata arrives with every key, and must be an object", async () => {
+    const json = '{"__proto__":{"constructor":[{"__proto__":1}]},"toString":null}';
+    const { structured } = await call("memory_capture", {
+      surface: "a",
+      metadata: JSON.parse(json),
+    });
+    const kept = memory.kept.get(structured.ulid as string);
+    expect(JSON.stringify(kept?.record.metadata)).toBe(json);
+    for (const metadata of [[], "text", null]) {
+      const refused = await call("memory_capture", { surface: "a", metadata });
+      expect(JSON.stringify(refused.structured)).toContain("metadata must be a JSON object");
+    }
+  });
+
   it("T1: passes retry_ulid on", async () => {
     const retry_ulid = "01JZX0W7Q2M3N4P5R6S7T8V9WA";
     const { structured } = await call("memory_capture", { surface: "a", retry_ulid });

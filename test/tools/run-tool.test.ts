@@ -123,8 +123,10 @@ describe("running a tool", () => {
   it("T11: arguments nested deeper than the stack are refused, not fatal", async () => {
     const depth = 200_000;
     const metadata = JSON.parse(`${'{"a":'.repeat(depth)}1${"}".repeat(depth)}`);
-    const { isError } = await run("memory_capture", { surface: "a", metadata });
-    expect(isError).toBe(true);
+    const { error } = await run("memory_capture", { surface: "a", metadata });
+    expect(error).toMatchObject({ code: "RECORD_INVALID", retryable: false });
+    const unknown = await run("queue_status", metadata);
+    expect(unknown.error.code).toBe("INVALID_ARGUMENT");
   });
 
   it("T11: an answer that a tool failed to bound is replaced by an error", async () => {
