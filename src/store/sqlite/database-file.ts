@@ -3,9 +3,9 @@
  *
  * Guarantees: the file is a regular file of mode 0600 in a directory of mode 0700, whatever the
  * umask, if we made them (SQLite gives its -wal and -shm files the mode of the database); none of
- * them nor their directory is a symbolic link; the names that we made survive a power cut before the
- * first commit is acknowledged. Several processes may do this at once. What was there before keeps
- * its mode: `memspool doctor` looks at that.
+ * them nor their directory is a symbolic link; the names survive a power cut before the first commit
+ * is acknowledged, also when an earlier process made them and died before syncing. Several
+ * processes may do this at once. What was there before keeps its mode: `memspool doctor` looks at that.
  */
 import { dirname } from "node:path";
 import { MemspoolError } from "../../errors.ts";
@@ -23,7 +23,11 @@ export function prepareDatabaseFile(fs: DurableFsSync, file: string): { created:
   try {
     makeDirectories(fs, directory, 0);
     for (const path of [directory, file, `${file}-wal`, `${file}-shm`]) refuseSymlink(fs, path);
-    return { created: createFile(fs, file, directory) };
+    const created = createFile(fs, file);
+    // An empty file is what SQLite takes for a new database. A crash before here leaves at most that.
+    syncDirectorySync(fs, directory);
+    syncParent(fs, dirname(directory));
+    return { created };
   } catch (error) {
     if (error instanceof MemspoolError) throw error;
     const errno = errnoOf(error) ?? "unknown";
@@ -52,13 +56,22 @@ function makeDirectories(fs: DurableFsSync, directory: string, depth: number): v
   try {
     fs.makeDirectory(directory);
   } catch (error) {
-    // EEXIST: another process made it a moment ago. Its name may not be durable yet, so sync too.
+    // EEXIST: another process made it a moment ago.
     if (!isErrno(error, "EEXIST")) throw error;
   }
   syncDirectorySync(fs, parent);
 }
 
-function createFile(fs: DurableFsSync, file: string, directory: string): boolean {
+function syncParent(fs: DurableFsSync, parent: string): void {
+  try {
+    syncDirectorySync(fs, parent);
+  } catch (error) {
+    // A parent that we may not open was not made by us; one without fsync has nothing to lose.
+    if (!isErrno(error, "EACCES", "EPERM", "EINVAL", "EROFS")) throw error;
+  }
+}
+
+function createFile(fs: DurableFsSync, file: string): boolean {
   if (kindOf(fs, file) !== undefined) return false;
   let fd: number;
   try {
@@ -69,8 +82,6 @@ function createFile(fs: DurableFsSync, file: string, directory: string): boolean
     throw error;
   }
   fs.close(fd);
-  // An empty file is what SQLite takes for a new database. A crash here leaves just that.
-  syncDirectorySync(fs, directory);
   return true;
 }
 

@@ -3,6 +3,7 @@
  * and never on messages, which can hold a record's words and are not passed on.
  */
 import { MemspoolError } from "../../errors.ts";
+import { resultCode } from "./driver.ts";
 
 /** Primary result codes that are not the records' fault. */
 const UNAVAILABLE: Readonly<Record<number, string>> = {
@@ -81,7 +82,7 @@ export function refused(reason: string, cause?: unknown): MemspoolError {
 
 /** The MemspoolError for a driver's error; any other value comes back as it is. */
 export function storeError(error: unknown): unknown {
-  const code = primaryCode(error);
+  const code = resultCode(error);
   if (code === undefined) return error;
   const unavailableReason = UNAVAILABLE[code];
   if (unavailableReason !== undefined) return unavailable(unavailableReason, { cause: error });
@@ -93,10 +94,4 @@ export function storeError(error: unknown): unknown {
 export function unavailableReason(error: unknown): string | undefined {
   if (!(error instanceof MemspoolError) || error.code !== "STORE_UNAVAILABLE") return undefined;
   return String(error.details.reason);
-}
-
-/** The low byte of SQLite's extended result code. */
-function primaryCode(error: unknown): number | undefined {
-  if (!(error instanceof Error) || !("errcode" in error)) return undefined;
-  return typeof error.errcode === "number" ? error.errcode & 0xff : undefined;
 }

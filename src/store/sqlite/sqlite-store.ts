@@ -117,6 +117,7 @@ export class SqliteStore implements MemoryStore {
 
   async close(): Promise<void> {
     this.#closed = true;
+    if (!this.#options.readOnly) this.#connection?.settleLog();
     this.#disconnect();
   }
 
