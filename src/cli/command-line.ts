@@ -48,7 +48,7 @@ export async function runCommandLine(
     try {
       exitCode = await body(makeContext(input, options, output, interrupt, loadApp));
     } catch (error) {
-      output.error(error);
+      output.error(isAbort(error) ? interrupted() : error);
       exitCode = exitCodeForError(error);
     } finally {
       stopTolerating();
@@ -104,6 +104,18 @@ function buildProgram(run: Parameters<typeof captureCommand>[0], input: ProgramI
       });
   }
   return program;
+}
+
+/** What an AbortSignal throws, after an interruption or a time limit. */
+function isAbort(error: unknown): boolean {
+  return error instanceof Error && (error.name === "AbortError" || error.name === "TimeoutError");
+}
+
+function interrupted(): MemspoolError {
+  return new MemspoolError(
+    "SHUTTING_DOWN",
+    "It was interrupted, or took too long, before it was done. Run it again.",
+  );
 }
 
 function usageError(error: CommanderError): MemspoolError {

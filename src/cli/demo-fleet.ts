@@ -4,6 +4,7 @@
  * Guarantees: a capture without an answer is repeated under its idempotency key until it has one;
  * `acknowledged` holds exactly the ids that a server promised to keep.
  */
+import { MemspoolError } from "../errors.ts";
 import type { Receipt } from "../memory/memory.ts";
 import type { DemoRecord } from "./demo-corpus.ts";
 import { ConnectionLost, DemoServer } from "./demo-server.ts";
@@ -79,7 +80,10 @@ export class DemoFleet {
           unanswered++;
         }
       }
-      throw new Error(`${demo.key} had no answer in ${ATTEMPTS_MAX} attempts`);
+      throw new MemspoolError(
+        "INTERNAL",
+        `${demo.key} had no answer in ${ATTEMPTS_MAX} attempts. Please report this.`,
+      );
     };
     const work = async (n: number) => {
       for (let demo = queue.pop(); demo !== undefined; demo = queue.pop()) {
@@ -93,7 +97,9 @@ export class DemoFleet {
     );
     await Promise.all(workers);
     // All done before the kill was due would prove nothing.
-    if (killed === undefined) throw new Error("no server was killed; is the corpus empty?");
+    if (killed === undefined) {
+      throw new MemspoolError("INTERNAL", "No server was killed. Are the examples in the package?");
+    }
     return { acknowledged, killed, unanswered };
   }
 

@@ -1,4 +1,5 @@
 /** The demo's course: capture, kill, ask, drain, compare, tell. */
+import { MemspoolError } from "../errors.ts";
 import type { FlushResult, SearchHit, SearchResult, StatusReport } from "../memory/memory.ts";
 import { readCorpus } from "./demo-corpus.ts";
 import type { CaptureOutcome, DemoFleet } from "./demo-fleet.ts";
@@ -112,13 +113,17 @@ async function firstThatAnswers(
 async function flush(output: Output, fleet: DemoFleet): Promise<void> {
   const server = await fleet.server(0);
   const explain = setTimeout(
-    () => tell(output, "The killed server was the one that drains; another is taking over …\n"),
+    () => tell(output, "Waiting for another server to take over draining …\n"),
     EXPLAIN_MS,
   );
   try {
     const answer = await server.call<FlushResult>("queue_flush", { timeout_ms: FLUSH_MS_MAX });
-    if (answer.remaining > 0)
-      throw new Error(`${answer.remaining} records did not reach the store`);
+    if (answer.remaining > 0) {
+      throw new MemspoolError(
+        "INTERNAL",
+        `${answer.remaining} records have not reached the store yet. Please report this.`,
+      );
+    }
   } finally {
     clearTimeout(explain);
   }

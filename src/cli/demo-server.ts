@@ -4,21 +4,13 @@
  * Guarantees: a call whose answer can no longer come rejects with {@link ConnectionLost}, any other
  * failure with the code that the server gave; after `close` the process is gone.
  */
+
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
+import { ERROR_CODES, type ErrorCode, MemspoolError } from "../errors.ts";
 
 /** The server died or left before it answered: the outcome is not known. */
 export class ConnectionLost extends Error {}
-
-/** The server answered that it could not do it. */
-export class ToolRefusal extends Error {
-  readonly code: string;
-
-  constructor(code: string, message: string) {
-    super(`${code}: ${message}`);
-    this.code = code;
-  }
-}
 
 export interface DemoServerOptions {
   /** Absolute path of dist/main.js. */
@@ -27,6 +19,7 @@ export interface DemoServerOptions {
   readonly name: string;
 }
 
+const NO_REASON = { code: "INTERNAL", message: "The server gave no reason." } as const;
 const CALL_MS_MAX = 30_000;
 const STDERR_CHARS_MAX = 2_000;
 
@@ -69,7 +62,7 @@ export class DemoServer {
     } catch (error) {
       await transport.close();
       const said = complaint.trim() === "" ? "" : `; it said: ${complaint.trim()}`;
-      throw new Error(`${name} did not start${said}`, { cause: error });
+      throw new MemspoolError("INTERNAL", `${name} did not start${said}`, { cause: error });
     }
     return new DemoServer(name, client, transport);
   }
@@ -83,11 +76,11 @@ export class DemoServer {
       this.#client.callTool({ name: tool, arguments: args }, undefined, { timeout: CALL_MS_MAX }),
     );
     const structured = result.structuredContent as
-      | { error?: { code: string; message: string } }
+      | { error?: { code: ErrorCode; message: string } }
       | undefined;
     if (result.isError === true) {
-      const { code, message } = structured?.error ?? { code: "INTERNAL", message: "no reason" };
-      throw new ToolRefusal(code, message);
+      const { code, message } = structured?.error ?? NO_REASON;
+      throw new MemspoolError(Object.hasOwn(ERROR_CODES, code) ? code : "INTERNAL", message);
     }
     return structured as Answer;
   }
@@ -95,7 +88,9 @@ export class DemoServer {
   async resource<Content>(uri: string): Promise<Content> {
     const { contents } = await this.#guard(this.#client.readResource({ uri }));
     const [content] = contents;
-    if (content === undefined || !("text" in content)) throw new Error(`${uri} is empty`);
+    if (content === undefined || !("text" in content)) {
+      throw new MemspoolError("INTERNAL", `${uri} is empty. Please report this.`);
+    }
     return JSON.parse(content.text as string) as Content;
   }
 

@@ -6,7 +6,9 @@
  * is as captured; everything stored is listed, so that a record stored twice, or one that nobody
  * captured, shows.
  */
+
 import { isDeepStrictEqual } from "node:util";
+import { MemspoolError } from "../errors.ts";
 import type { GetResult, RecentResult } from "../memory/memory.ts";
 import type { DemoRecord } from "./demo-corpus.ts";
 import type { Acknowledged } from "./demo-fleet.ts";
@@ -67,7 +69,7 @@ export async function findRecord(server: ToolCaller, ulid: string): Promise<GetR
   try {
     return await getWhole({ get: (input) => server.call("memory_get", { ...input }) }, ulid);
   } catch (error) {
-    if ((error as { code?: unknown }).code === "NOT_FOUND") return undefined;
+    if (error instanceof MemspoolError && error.code === "NOT_FOUND") return undefined;
     throw error;
   }
 }
@@ -86,7 +88,7 @@ async function listAll(server: ToolCaller): Promise<string[]> {
     cursor = answer.next_cursor;
     if (cursor === undefined) return ulids;
   }
-  throw new Error("the list of records does not end");
+  throw new MemspoolError("INTERNAL", "The list of records does not end. Please report this.");
 }
 
 async function inParallel<T>(items: readonly T[], act: (item: T) => Promise<void>): Promise<void> {

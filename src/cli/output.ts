@@ -135,7 +135,9 @@ export class Output {
   }
 
   #widths(columns: readonly Column[]): number[] {
-    const all = Math.min(Math.max(this.#stdout.columns ?? WIDTH_DEFAULT, WIDTH_MIN), WIDTH_MAX);
+    // A terminal of unknown size says 0.
+    const columnsSeen = this.#stdout.columns || WIDTH_DEFAULT;
+    const all = Math.min(Math.max(columnsSeen, WIDTH_MIN), WIDTH_MAX);
     const fixed = columns.reduce((sum, { width }) => sum + (width ?? 0), 0);
     const left = Math.max(all - fixed - columns.length - 1, COLUMN_WIDTH_MIN);
     return columns.map(({ width }) => width ?? left);

@@ -54,6 +54,13 @@ describe("tables", () => {
     expect(text()).not.toContain(ESC);
   });
 
+  it("C1: a terminal that does not know its size gets the usual width", async () => {
+    const { output, stdout, text } = make(true);
+    stdout.columns = 0;
+    await output.table([{ head: "a" }], [["1"]]);
+    expect(text().split("\n")[0]).toHaveLength(100);
+  });
+
   it("C1: wide characters take two cells", async () => {
     const { output, text } = make(false);
     await output.table([{ head: "a" }], [["記憶".repeat(60)]]);

@@ -166,6 +166,19 @@ describe("calls", () => {
 });
 
 describe("interruption", () => {
+  it("C1: an interrupted command says so, closes its parts and ends with 1", async () => {
+    const controller = new AbortController();
+    app.drain = async ({ signal }) => {
+      controller.abort();
+      signal?.throwIfAborted();
+      throw new TypeError("not aborted");
+    };
+    const { exitCode, stderr } = await run(["drain"], { signal: controller.signal });
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(/^error SHUTTING_DOWN: It was interrupted[^\n]*\n$/);
+    expect(app.closed).toBe(1);
+  });
+
   it("C1: a command that does not ask for the signal leaves the process's handlers alone", () => {
     const before = process.listenerCount("SIGINT");
     const lazy = interruption();
