@@ -1,4 +1,4 @@
-/** Where everything lies below the queue directory, and which names are whose. Pure. */
+/** Where everything lies below the queue directory, and which names are whose. Touches no disk. */
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 
@@ -46,9 +46,13 @@ export function markPath(layout: QueueLayout, ulid: string): string {
   return join(layout.dir, `pending-${ulid}.lock`);
 }
 
+const tempSeries = randomBytes(3).toString("hex");
+let tempNumber = 0;
+
 /** A name that nobody else uses, for a file on its way to or from its real name. */
 export function tempPath(layout: QueueLayout, ulid: string): string {
-  return join(layout.dir, `.tmp-${ulid}-${randomBytes(6).toString("hex")}`);
+  tempNumber = (tempNumber + 1) % 0x1_000_000;
+  return join(layout.dir, `.tmp-${ulid}-${tempSeries}${tempNumber.toString(16).padStart(6, "0")}`);
 }
 
 /** The id in a pending envelope's name; undefined for every other name. */

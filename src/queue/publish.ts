@@ -38,25 +38,32 @@ export async function publish(parts: PublishParts, envelope: EncodedEnvelope): P
   const { fs, layout, directory } = parts;
   const temp = tempPath(layout, envelope.ulid);
   const target = pendingPath(layout, envelope.ulid);
-  await writeTemp(fs, temp, envelope);
+  const fd = await writeTemp(fs, temp, envelope);
+  // Nobody waits for the close: the fsync has vouched for the bytes, a close can not take that back.
+  const closed = fs.close(fd).catch(() => {});
   try {
     await giveName(fs, temp, target, envelope);
   } catch (error) {
+    await closed;
     const tempGone = await removed(fs, temp);
     if (error instanceof MemspoolError) throw error;
     const stored = tempGone && (await absent(fs, target)) ? "no" : "unknown";
     throw captureFailed("link", error, stored, envelope.ulid);
   }
-  // Crash here: the envelope is there under both names or one; a leftover temp name is swept.
-  await removed(fs, temp);
+  // Crash here: the envelope is there under both names or one; a leftover temp name is swept. So the
+  // temp name may go beside the fsync, not before it.
+  const tidied = Promise.all([closed, removed(fs, temp)]);
   try {
     await directory.sync();
   } catch (error) {
     throw captureFailed("directory fsync", error, "unknown", envelope.ulid);
+  } finally {
+    await tidied;
   }
 }
 
-async function writeTemp(fs: DurableFs, temp: string, envelope: EncodedEnvelope): Promise<void> {
+/** @returns the descriptor of a whole, fsynced file */
+async function writeTemp(fs: DurableFs, temp: string, envelope: EncodedEnvelope): Promise<number> {
   const { bytes, ulid } = envelope;
   let step = "open";
   let fd: number | undefined;
@@ -72,10 +79,7 @@ async function writeTemp(fs: DurableFs, temp: string, envelope: EncodedEnvelope)
     await fs.fsync(fd);
     step = "size check";
     if ((await fs.size(fd)) !== bytes.length) throw shortFile("the file is short");
-    step = "close";
-    const open = fd;
-    fd = undefined;
-    await fs.close(open);
+    return fd;
   } catch (error) {
     if (fd !== undefined) await fs.close(fd).catch(() => {}); // the first failure is the one to tell
     // A temp file that was never created is as good as removed.

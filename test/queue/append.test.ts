@@ -67,16 +67,9 @@ describe("append", () => {
     calls.length = 0;
     await queue.append({ surface: "second" });
     const steps = calls.map(({ method }) => method).filter((method) => method !== "identityOfPath");
-    expect(steps).toEqual([
-      "openExclusive",
-      "write",
-      "fsync",
-      "size",
-      "close",
-      "link",
-      "unlink",
-      "fsync",
-    ]);
+    const required = ["openExclusive", "write", "fsync", "size", "link", "fsync"];
+    expect(steps.filter((method) => required.includes(method))).toEqual(required);
+    expect([...steps].sort()).toEqual([...required, "close", "unlink"].sort());
     const [fileSync, directorySync] = calls.filter(({ method }) => method === "fsync");
     expect(fileSync?.args[0]).not.toBe(directorySync?.args[0]);
   });
@@ -100,7 +93,6 @@ describe("append", () => {
     { method: "write", errno: "EIO" },
     { method: "fsync", nth: 1, errno: "EIO" },
     { method: "size", errno: "EIO" },
-    { method: "close", errno: "EIO" },
     { method: "link", errno: "EIO" },
     { method: "link", errno: "ENOSPC" },
     { method: "link", errno: "EROFS" },
@@ -123,6 +115,16 @@ describe("append", () => {
       expect(await queue.pendingCount()).toBe(2);
     },
   );
+
+  it("Q4: a close that fails after the fsync takes nothing back", async () => {
+    const { fs, fail } = faultyFs();
+    const queue = newQueue({ fs });
+    await queue.append({ surface: "warm" });
+    fail({ method: "close", nth: 1, errno: "EIO", afterwards: true });
+    expect((await queue.append({ surface: "kept" })).state).toBe("pending");
+    expect(leftovers(queue)).toEqual([]);
+    expect(await queue.pendingCount()).toBe(2);
+  });
 
   it("Q4: a file that turns out short is never acknowledged", async () => {
     const { fs } = faultyFs();
