@@ -7,6 +7,7 @@
 import { existsSync } from "node:fs";
 import { type DataPaths, dataPaths } from "./config/data-paths.ts";
 import type { Config } from "./config/settings.ts";
+import { MemspoolError, reportError } from "./errors.ts";
 import type { Events } from "./events/catalogue.ts";
 import { EventHub } from "./events/event-hub.ts";
 import type { DrainOptions, DrainResult } from "./ingest/drain-here.ts";
@@ -19,6 +20,8 @@ import { systemClock } from "./platform/clock.ts";
 import { nodeDurableFs } from "./platform/durable-fs.ts";
 import { nodeDurableFsSync } from "./platform/durable-fs-sync.ts";
 import { CaptureQueue } from "./queue/capture-queue.ts";
+import { ensureQueueDirectories } from "./queue/directories.ts";
+import type { QueueLayout } from "./queue/layout.ts";
 import { PendingView } from "./queue/pending-view.ts";
 import { StoreClient } from "./store/store-client.ts";
 import { storeWorkerAt } from "./store/store-worker-handle.ts";
@@ -92,7 +95,10 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       startedAtMs: clock.nowMs(),
       textBytesMax: config["record.maxBytes"],
       ingester: () => ingesterView(nodeDurableFs, layout, host),
-      askToDrain: () => host.flush(),
+      askToDrain: () => {
+        // The file's new mtime tells the process that leads, if it is not this one.
+        if (!host.flush()) nodeDurableFsSync.replace(layout.flushFile, "", "none");
+      },
       health: () => health(),
       onCaptured: () => {
         host.wake();
@@ -121,7 +127,9 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     memory,
     events,
     startIngest: () => {
-      if (config["ingest.enabled"]) host.start();
+      if (!config["ingest.enabled"]) return;
+      prepareDirectories(layout);
+      host.start();
     },
     stopIngest: () => host.stop(),
     drain: async (drainOptions: DrainOptions) => {
@@ -157,6 +165,16 @@ export async function serve(config: Config): Promise<number> {
 
 const INITIALIZE_WAIT_MS = 2_000;
 
+/** The lease needs its directory; without one the first election would wait for a capture. */
+function prepareDirectories(layout: QueueLayout): void {
+  try {
+    ensureQueueDirectories(nodeDurableFsSync, layout);
+  } catch (error) {
+    // Every capture and the doctor say what is wrong; election goes on trying.
+    if (!(error instanceof MemspoolError)) throw error;
+  }
+}
+
 async function eventHub(config: Config, options: AppOptions): Promise<EventHub> {
   const hub = new EventHub();
   const level = config["log.level"];
@@ -173,7 +191,6 @@ async function storeAnswer(store: StoreClient, paths: DataPaths) {
   try {
     return { checks: await store.check() };
   } catch (error) {
-    const { reportError } = await import("./errors.ts");
     return { error: reportError(error) };
   }
 }

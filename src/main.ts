@@ -10,8 +10,8 @@ process.env.UV_THREADPOOL_SIZE ??= "16";
 // Nothing that this process makes is anybody else's to read, whoever makes it.
 process.umask(0o077);
 
-/** How long the last of the output may take to leave. */
-const FLUSH_MS_MAX = 1_000;
+/** How long the last of the output may take to leave; a server has flushed its answers before. */
+const FLUSH_MS_MAX = 250;
 
 function end(code: number): void {
   process.exitCode = code;
