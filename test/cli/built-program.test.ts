@@ -4,7 +4,8 @@ import { lstatSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { type BuiltRun, runBuilt, spawnBuilt } from "../support/built-program.ts";
+import { BUILT_ENTRY, type BuiltRun, runBuilt, spawnBuilt } from "../support/built-program.ts";
+import { run as runHere } from "../support/run-program.ts";
 
 let parent: string;
 let home: string;
@@ -106,4 +107,22 @@ it("C1: the demo loses nothing, answers every question and leaves nothing behind
   expect(result.repeated).toBeGreaterThan(0);
   expect(exitCode).toBe(0);
   expect(readdirSync(parent)).toEqual([]);
+});
+
+it("C1: the demo tells a person what was asked, answered and lost", async () => {
+  const { exitCode, stdout, stderr } = await runHere(["demo"], { home, entry: BUILT_ENTRY });
+  expect(stderr).toBe("");
+  expect(stdout).toMatch(/SIGKILL hit server 2 \(process \d+\) after \d+ receipts/);
+  expect(stdout).toContain("«raven»");
+  expect(stdout).toMatch(
+    /acknowledged +\d+\n +in the store +\d+\n +lost +0\n +altered +0\n +twice +0\n/,
+  );
+  expect(exitCode).toBe(0);
+});
+
+it("C1: a demo whose servers can not start says why and fails", async () => {
+  const entry = join(parent, "dist", "main.js");
+  const { exitCode, stderr } = await runHere(["demo"], { home, entry });
+  expect(exitCode).toBe(1);
+  expect(stderr).toMatch(/^error [A-Z]+: /);
 });
