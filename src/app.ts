@@ -95,10 +95,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       startedAtMs: clock.nowMs(),
       textBytesMax: config["record.maxBytes"],
       ingester: () => ingesterView(nodeDurableFs, layout, host),
-      askToDrain: () => {
-        // The file's new mtime tells the process that leads, if it is not this one.
-        if (!host.flush()) nodeDurableFsSync.replace(layout.flushFile, "", "none");
-      },
+      askToDrain: () => host.flush(),
       health: () => health(),
       onCaptured: () => {
         host.wake();
