@@ -30,7 +30,9 @@ beforeEach(() => {
   queueDir = join(home, "queue");
   mkdirSync(queueDir, { mode: 0o700 });
 });
-afterEach(() => rmSync(home, { recursive: true, force: true }));
+afterEach(() => {
+  for (const path of [home, `${home}-elsewhere`]) rmSync(path, { recursive: true, force: true });
+});
 
 describe("directory modes", () => {
   it("X1: private directories and files are ok", async () => {
@@ -58,7 +60,8 @@ describe("directory modes", () => {
   });
 
   it("X1: a symlink in place of a directory is failing, and is not walked into", async () => {
-    const elsewhere = mkdtempSync(join(tmpdir(), "memspool-elsewhere-"));
+    const elsewhere = `${home}-elsewhere`;
+    mkdirSync(elsewhere);
     writeFileSync(join(elsewhere, "open"), "", { mode: 0o666 });
     symlinkSync(elsewhere, join(home, "store"));
     const result = await checkModes({ home, uid });
@@ -67,7 +70,6 @@ describe("directory modes", () => {
     rmSync(join(home, "store"));
     symlinkSync(elsewhere, join(home, "stray"));
     expect(await checkModes({ home, uid })).toMatchObject({ status: "degraded" });
-    rmSync(elsewhere, { recursive: true });
   });
 
   it("X1: a data directory that is itself a symlink is looked into", async () => {
