@@ -25,10 +25,9 @@ export type StartStoreWorker = (listeners: StoreWorkerListeners) => StoreWorker;
 /** @param url of the built worker entry */
 export function storeWorkerAt(url: URL, data: StoreWorkerData): StartStoreWorker {
   return ({ onReply, onEnd }) => {
-    // stdout belongs to the protocol: what a worker prints is not passed through to it.
+    // stdout belongs to the protocol: what a worker prints is not passed through to it. Nor is it
+    // read, because a stream that is being read keeps the process alive.
     const worker = new Worker(url, { workerData: data, stdout: true });
-    worker.stdout.resume();
-    worker.unref();
     let failure: unknown;
     const ended = new Promise<void>((resolve) => {
       worker.once("exit", () => {
@@ -40,6 +39,8 @@ export function storeWorkerAt(url: URL, data: StoreWorkerData): StartStoreWorker
     worker.on("error", (error) => {
       failure = error;
     });
+    // Last, because listening for messages takes a reference.
+    worker.unref();
     return {
       post: (request) => worker.postMessage(request),
       end: async (closeMs) => {

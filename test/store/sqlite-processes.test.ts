@@ -26,7 +26,9 @@ it("S2: processes that make and fill one new store at the same time all succeed,
     // Each range is given to two processes: what the other inserted is a duplicate.
     const first = String(Math.floor(n / 2) * BATCHES * BATCH_COUNT);
     const args = [script, file, first, String(BATCHES), String(BATCH_COUNT)];
-    return spawn(process.execPath, args, { stdio: ["ignore", "ignore", "pipe"] });
+    const child = spawn(process.execPath, args, { stdio: ["ignore", "ignore", "pipe"] });
+    onTestFinished(() => void child.kill("SIGKILL"));
+    return child;
   });
   const ends = await Promise.all(children.map(finished));
   expect(ends).toEqual(ends.map(() => ({ code: 0, complaint: "" })));
