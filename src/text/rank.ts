@@ -1,19 +1,18 @@
 /**
  * The one scorer: BM25 over the texts of candidates, whichever store or queue they came from.
  *
- * Guarantees: the same texts and statistics give the same order everywhere. It is the formula of
- * SQLite's FTS5 with the sign turned (https://sqlite.org/fts5.html#the_bm25_function), k1 and b as
- * there: a term that more than half of the records hold would weigh less than nothing and counts
- * IDF_FLOOR instead. Equal scores are ordered newest first. A superseded record keeps
- * SUPERSEDED_FACTOR of its score; nothing else is mixed in. Pure.
+ * Guarantees: the same texts and statistics give the same order everywhere. k1 and b are those of
+ * SQLite's FTS5; the weight of a term is ln(1 + (N − n + ½) / (n + ½)), as in Lucene
+ * (https://doi.org/10.1007/978-3-030-45442-5_4), which stays above zero for a term that most records
+ * hold and so tells words apart in a collection of a few records, too. Equal scores are ordered
+ * newest first. A superseded record keeps SUPERSEDED_FACTOR of its score; nothing else is mixed in.
+ * Pure.
  */
 import { type IndexedFields, indexedText } from "./indexed-text.ts";
 import { indexTerms } from "./terms.ts";
 
 const K1 = 1.2;
 const B = 0.75;
-/** As FTS5 has it: a question of common words still prefers texts that repeat them. */
-export const IDF_FLOOR = 1e-6;
 export const SUPERSEDED_FACTOR = 0.5;
 
 /** What BM25 needs to know of all the records beside the candidates. */
@@ -111,7 +110,7 @@ function frequencyOf(frequencies: Readonly<Record<string, number>>, term: string
 function inverseFrequency(recordCount: number, documentFrequency: number): number {
   // Statistics may be a moment older than the candidates.
   const held = Math.min(documentFrequency, recordCount);
-  return Math.max(IDF_FLOOR, Math.log((recordCount - held + 0.5) / (held + 0.5)));
+  return Math.log1p((recordCount - held + 0.5) / (held + 0.5));
 }
 
 function scoreText(

@@ -133,14 +133,14 @@ function candidates(bench: StoreBench): void {
   });
 }
 
-/** BM25 as in the books, over the terms of all texts; k1 1.2, b 0.75, a weight of at least 1e-6. */
+/** BM25 as in the books, over the terms of all texts; k1 1.2, b 0.75, weights above zero. */
 function bm25(texts: readonly string[], query: string): number[] {
   const documents = texts.map((text) => indexTerms(text));
   const mean = documents.reduce((sum, { length }) => sum + length, 0) / documents.length;
   const scores = documents.map(() => 0);
   for (const term of queryTerms(query)) {
     const holding = documents.filter((document) => document.includes(term)).length;
-    const idf = Math.max(1e-6, Math.log((documents.length - holding + 0.5) / (holding + 0.5)));
+    const idf = Math.log(1 + (documents.length - holding + 0.5) / (holding + 0.5));
     for (const [n, document] of documents.entries()) {
       const count = document.filter((other) => other === term).length;
       const norm = 1.2 * (1 - 0.75 + (0.75 * document.length) / mean);
