@@ -130,9 +130,8 @@ export class StoreClient implements StoreReader {
 
   /** Hands waiting calls to the worker while there is room. */
   #pump(): void {
-    clearTimeout(this.#idleTimer);
     for (const call of this.#waiting.values()) {
-      if (this.#inFlight.size >= this.#limits.inFlightMax) return;
+      if (this.#inFlight.size >= this.#limits.inFlightMax) break;
       this.#waiting.delete(call.id);
       this.#inFlight.set(call.id, call);
       try {
@@ -142,6 +141,7 @@ export class StoreClient implements StoreReader {
         this.#take(call.id)?.reject(awayError("worker_failed", error));
       }
     }
+    clearTimeout(this.#idleTimer);
     if (this.#inFlight.size === 0 && this.#worker !== undefined) {
       this.#idleTimer = setTimeout(() => this.#retireWorker(), this.#limits.idleMs);
       this.#idleTimer.unref();

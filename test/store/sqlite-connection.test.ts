@@ -41,6 +41,21 @@ describe("settings", () => {
     expect(compareVersions("4.0", SQLITE_VERSION_MIN)).toBeGreaterThan(0);
   });
 
+  it("S2: a write takes the lock before it looks at anything, so it can not fail half-way", () => {
+    const file = freshStoreFile();
+    const connection = connect(file, { busyTimeoutMs: 1 });
+    openRaw(file).exec("BEGIN IMMEDIATE");
+    let began = false;
+    const write = () =>
+      connection.write(() => {
+        began = true;
+        return connection.statement("SELECT records FROM totals").get();
+      });
+    expect(write).toThrow("database is locked");
+    expect(began).toBe(false);
+    expect(connection.db.isTransaction).toBe(false);
+  });
+
   it("S2: a reader's connection can not write", () => {
     const connection = connect(freshStoreFile(), { readOnly: true });
     expect(connection.created).toBe(true);
@@ -193,7 +208,7 @@ describe("schema", () => {
     );
   });
 
-  it("S2: a migration that fails leaves nothing behind, and the next open does it", () => {
+  it("S2: a migration that can not get the lock leaves nothing behind, and the next open does it", () => {
     const file = freshStoreFile();
     mkdirSync(dirname(file));
     const other = new DatabaseSync(file);

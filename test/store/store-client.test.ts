@@ -217,19 +217,27 @@ describe("the end", () => {
     expect(workers.started()).toBe(2);
   });
 
-  it("S2: a worker with a call in hand is not idle", async () => {
+  it("S2: a worker with a call in hand is not idle, however long ago the last one ended", async () => {
     vi.useFakeTimers();
     onTestFinished(() => void vi.useRealTimers());
     let ends = 0;
-    const end = async () => {
-      ends++;
-    };
     const client = new StoreClient({
-      startWorker: () => ({ post: () => {}, end }),
+      startWorker: ({ onReply }) => ({
+        post: (request) => {
+          if (request.kind === "call" && request.id === 1) {
+            onReply({ kind: "value", id: 1, value: undefined });
+          }
+        },
+        end: async () => {
+          ends++;
+        },
+      }),
       events: silentEvents,
       limits: { idleMs: 10, callTimeMs: 1_000 },
     });
-    const call = client.get("A").catch(() => "failed");
+    await client.get("A");
+    await vi.advanceTimersByTimeAsync(9);
+    const call = client.get("B").catch(() => "failed");
     await vi.advanceTimersByTimeAsync(900);
     expect(ends).toBe(0);
     await client.close();
