@@ -82,6 +82,22 @@ describe("a broken file", () => {
     expect(events.named("store_opened").map(({ created }) => created)).toEqual([true, true]);
   });
 
+  it("S5: a reader finds what lies in the file that took the place of its own", async () => {
+    const file = freshStoreFile();
+    const other = freshStoreFile();
+    const writer = await openSqlite(file);
+    await writer.commitBatch([itemOf(1)]);
+    const replacement = await openSqlite(other);
+    await replacement.commitBatch([itemOf(2)]);
+    await Promise.all([writer.close(), replacement.close()]);
+    const reader = await openSqlite(file, { readOnly: true });
+    await expect(reader.get(idOf(1))).resolves.toBeDefined();
+    for (const suffix of ["-wal", "-shm"]) rmSync(file + suffix, { force: true });
+    renameSync(other, file);
+    await expect(reader.get(idOf(2))).resolves.toBeDefined();
+    await expect(reader.get(idOf(1))).resolves.toBeUndefined();
+  });
+
   it("I8: a store directory that was removed in use is made again", async () => {
     const file = freshStoreFile();
     const store = await openSqlite(file);

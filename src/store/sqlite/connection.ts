@@ -93,10 +93,14 @@ export class Connection {
   write<T>(work: () => T): T {
     const result = this.#transaction("BEGIN IMMEDIATE", work);
     // Deleted or exchanged under us, the commit went into a file that nobody will find.
-    const now = identityOf(this.#fs, this.file);
-    const same = now?.ino === this.#identity?.ino && now?.dev === this.#identity?.dev;
-    if (!same) throw unavailable("replaced");
+    if (!this.isCurrent()) throw unavailable("replaced");
     return result;
+  }
+
+  /** Whether the path still names the file that this connection opened. */
+  isCurrent(): boolean {
+    const now = identityOf(this.#fs, this.file);
+    return now?.ino === this.#identity?.ino && now?.dev === this.#identity?.dev;
   }
 
   #transaction<T>(begin: string, work: () => T): T {

@@ -138,6 +138,9 @@ export class SqliteStore implements MemoryStore {
 
   #connect(): Connection {
     if (this.#closed) throw unavailable("closed");
+    // A restored or rebuilt file has taken the old one's place: its records are the ones to find.
+    // Whoever writes hears of it from its commit, and must, to know that rows are gone.
+    if (this.#options.readOnly && this.#connection?.isCurrent() === false) this.#disconnect();
     if (this.#connection !== undefined) return this.#connection;
     const connection = new Connection(this.#options);
     this.#connection = connection;
