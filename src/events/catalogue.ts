@@ -32,7 +32,7 @@ export interface EventFields {
   };
   leader_elected: { pid: number };
   leader_lost: { reason: "released" | "compromised" | "worker_ended" };
-  ingest_delayed: { code: ErrorCode; retry_in_ms: number; failures: number };
+  ingest_delayed: { code: ErrorCode; errno: string; retry_in_ms: number; failures: number };
   store_opened: { kind: string; engine_version: string; created: boolean };
   store_missing: { advice: string };
   store_unavailable: { code: ErrorCode; reason: string };

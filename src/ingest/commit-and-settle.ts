@@ -11,8 +11,9 @@ import { type SettleParts, settleBatch } from "../queue/settle.ts";
 import type { ConflictCode, MemoryStore } from "../store/memory-store.ts";
 import type { BatchRecord } from "./batch.ts";
 import { type Committed, commitBisecting } from "./commit.ts";
+import { type LeaveAloneParts, leaveAlone, putBack } from "./leave-alone.ts";
 
-export interface SettleBatchParts extends SettleParts, SetAsideParts {
+export interface SettleBatchParts extends SettleParts, SetAsideParts, LeaveAloneParts {
   readonly claims: Claims;
 }
 
@@ -20,7 +21,7 @@ export interface SettledBatch {
   readonly inserted: number;
   readonly duplicates: number;
   readonly quarantined: number;
-  /** Held by another process. */
+  /** Held by another process, or the disk failed when they were to be set aside. */
   readonly skipped: number;
   /** Refused by the store, with attempts left. */
   readonly spent: number;
@@ -35,60 +36,88 @@ export const NOTHING_SETTLED: SettledBatch = Object.freeze({
 });
 
 /**
- * @throws MemspoolError STORE_UNAVAILABLE, STORE_TOO_NEW; system errors of archive or high-water:
- *   then nothing was unlinked
+ * Takes over the records' claims: none is held afterwards, however this ends.
+ * @throws what openStore throws; MemspoolError STORE_UNAVAILABLE, STORE_TOO_NEW; system errors of
+ *   archive or high-water: then nothing was unlinked
  */
 export async function commitAndSettle(
   parts: SettleBatchParts,
-  store: Pick<MemoryStore, "commitBatch">,
+  openStore: () => Promise<Pick<MemoryStore, "commitBatch">>,
   records: readonly BatchRecord[],
 ): Promise<SettledBatch> {
-  const committed = await commitBisecting(
-    store,
-    records.map(({ envelope }) => envelope),
-  );
-  // Crash here: rows and envelopes; the envelopes are recognised as duplicates next time.
-  const inStore = new Set([...committed.inserted, ...committed.duplicates]);
-  const settled = records.filter(({ envelope }) => inStore.has(envelope.ulid));
-  settleBatch(
-    parts,
-    settled.map(({ envelope }) => envelope),
-  );
-  for (const { claim } of settled) claim?.release();
-  const { inserted, duplicates } = committed;
-  return {
-    inserted: inserted.length,
-    duplicates: duplicates.length,
-    ...setAside(parts, records, committed),
-  };
+  const held = new Map<string, Claim>();
+  const suspects = new Set<string>();
+  for (const { envelope, claim } of records) {
+    if (claim) held.set(envelope.ulid, claim);
+    if (claim && claim.state.faults > 0) suspects.add(envelope.ulid);
+  }
+  try {
+    const committed = await commitBisecting(
+      await openStore(),
+      records.map(({ envelope }) => envelope),
+      suspects,
+    );
+    // Crash here: rows and envelopes; the envelopes are recognised as duplicates next time.
+    const inStore = new Set([...committed.inserted, ...committed.duplicates]);
+    const settled = records.map(({ envelope }) => envelope).filter(({ ulid }) => inStore.has(ulid));
+    settleBatch(parts, settled);
+    for (const { ulid } of settled) takeFrom(held, ulid)?.release();
+    const { inserted, duplicates } = committed;
+    return {
+      inserted: inserted.length,
+      duplicates: duplicates.length,
+      ...setAside(parts, held, committed),
+    };
+  } finally {
+    // What is held still met a failure that was not its own; a claim that nobody gives back would
+    // keep its record out of every later batch.
+    for (const claim of held.values()) putBack(claim);
+  }
 }
+
+type Verdict = "quarantined" | "waits" | "skipped";
 
 /** Conflicts are quarantined at once; what the store refuses spends an attempt. */
 function setAside(
   parts: SettleBatchParts,
-  records: readonly BatchRecord[],
-  committed: Committed,
+  held: Map<string, Claim>,
+  { conflicts, refused }: Committed,
 ): { quarantined: number; skipped: number; spent: number } {
-  const held = new Map(records.map(({ envelope, claim }) => [envelope.ulid, claim]));
-  const claimOf = (ulid: string): Claim | undefined =>
-    held.get(ulid) ?? parts.claims.take(ulid, { dueOrNot: true });
-  let quarantined = 0;
-  let skipped = 0;
-  let spent = 0;
-  for (const { ulid, code, existing } of committed.conflicts) {
-    const claim = claimOf(ulid);
-    if (claim) {
-      setAsideForGood(parts, claim, conflictError(ulid, code, existing), 1);
-      quarantined++;
-    } else skipped++;
+  const verdicts = [
+    ...conflicts.map(({ ulid, code, existing }) =>
+      withClaim(parts, held, ulid, (claim) => {
+        setAsideForGood(parts, claim, conflictError(ulid, code, existing), 1);
+        return "quarantined";
+      }),
+    ),
+    ...refused.map(({ ulid, error }) =>
+      withClaim(parts, held, ulid, (claim) => spendAttempt(parts, claim, error)),
+    ),
+  ];
+  const count = (wanted: Verdict) => verdicts.filter((verdict) => verdict === wanted).length;
+  return { quarantined: count("quarantined"), skipped: count("skipped"), spent: count("waits") };
+}
+
+function withClaim(
+  parts: SettleBatchParts,
+  held: Map<string, Claim>,
+  ulid: string,
+  judge: (claim: Claim) => Verdict,
+): Verdict {
+  let claim = takeFrom(held, ulid);
+  try {
+    claim ??= parts.claims.take(ulid, { dueOrNot: true });
+    return claim ? judge(claim) : "skipped";
+  } catch (error) {
+    leaveAlone(parts, ulid, claim, error);
+    return "skipped";
   }
-  for (const { ulid, error } of committed.refused) {
-    const claim = claimOf(ulid);
-    if (!claim) skipped++;
-    else if (spendAttempt(parts, claim, error) === "quarantined") quarantined++;
-    else spent++;
-  }
-  return { quarantined, skipped, spent };
+}
+
+function takeFrom(held: Map<string, Claim>, ulid: string): Claim | undefined {
+  const claim = held.get(ulid);
+  held.delete(ulid);
+  return claim;
 }
 
 function conflictError(ulid: string, code: ConflictCode, existing: string): MemspoolError {

@@ -23,17 +23,19 @@ interface Outcome {
 }
 
 /**
+ * @param suspects ids that failed before while others went in: alone, too, the failure is theirs
  * @throws MemspoolError STORE_UNAVAILABLE, STORE_TOO_NEW; any error that no single record explains
  */
 export async function commitBisecting(
   store: Pick<MemoryStore, "commitBatch">,
   items: readonly CommitItem[],
+  suspects: ReadonlySet<string> = new Set(),
 ): Promise<Committed> {
   const outcome: Outcome = { inserted: [], duplicates: [], conflicts: [], refused: [] };
   await commitRange(store, items, outcome);
   const { inserted, duplicates, conflicts, refused } = outcome;
   const nothingWent = inserted.length + duplicates.length + conflicts.length === 0;
-  const unexplained = refused.find(({ error }) => !isRefusal(error));
+  const unexplained = refused.find(({ ulid, error }) => !isRefusal(error) && !suspects.has(ulid));
   if (nothingWent && unexplained) {
     // Not one record passed: an unknown failure says nothing about the records.
     throw unexplained.error;

@@ -14,6 +14,7 @@
  */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { type ErrorCode, reportError } from "../errors.ts";
+import { errnoOf } from "../platform/errno.ts";
 import { Claims } from "../queue/claim.ts";
 import { DoneArchive } from "../queue/done-archive.ts";
 import { HighWater } from "../queue/high-water.ts";
@@ -30,6 +31,7 @@ import {
 } from "./commit-and-settle.ts";
 import { QueueWatch } from "./queue-watch.ts";
 import { retryDelayMs } from "./retry-policy.ts";
+import { StoreHold } from "./store-hold.ts";
 
 export interface IngesterOptions extends SetAsideParts {
   /** Opens the store; called again after a failure. */
@@ -65,21 +67,27 @@ export interface DrainOutcome {
   readonly skipped: number;
 }
 
+export interface DrainPass {
+  readonly dueOrNot: boolean;
+  /** After each batch, with the records of it that are in the store. */
+  readonly onBatch?: (ingested: number) => void;
+}
+
 export class Ingester {
   readonly #options: IngesterOptions;
   readonly #batchParts: BatchParts;
   readonly #settleParts: SettleBatchParts;
   readonly #watch: QueueWatch;
-  #store: MemoryStore | undefined;
+  readonly #store: StoreHold;
   #recovered = false;
   #state: IngesterState = "idle";
   #stopping = false;
-  #draining: Promise<DrainOutcome> | undefined;
-  #wokenWhileDraining = false;
+  /** The drain under way, with all that follows from it; never rejects. */
+  #running: Promise<unknown> | undefined;
+  #wokenWhileRunning = false;
   #poll: NodeJS.Timeout | undefined;
   #delay: NodeJS.Timeout | undefined;
   #failures = 0;
-  #awaySinceMs: number | undefined;
   #delayed: IngestReport["delayed"] = null;
   #lastBatch: IngestReport["lastBatch"] = null;
   readonly #totals = { ingested: 0, duplicates: 0, quarantined: 0 };
@@ -91,6 +99,7 @@ export class Ingester {
       ...options,
       claims: new Claims(fs, layout, clock),
       unknownVersions: new Set(),
+      leftAlone: new Set(),
     };
     this.#settleParts = {
       ...this.#batchParts,
@@ -98,6 +107,7 @@ export class Ingester {
       highWater: new HighWater(fs, layout),
     };
     this.#watch = new QueueWatch(fs, layout, clock);
+    this.#store = new StoreHold(options);
   }
 
   /** Drains now, and then whenever something may have come. */
@@ -109,8 +119,8 @@ export class Ingester {
   /** A hint that something is pending. Cheap; may come at any rate. */
   wake(): void {
     if (this.#stopping || this.#delayed) return;
-    if (this.#draining) this.#wokenWhileDraining = true;
-    else void this.#drainInBackground();
+    if (this.#running) this.#wokenWhileRunning = true;
+    else this.#running = this.#drainInBackground();
   }
 
   /** Somebody asks: an ongoing delay is cut short. */
@@ -120,88 +130,99 @@ export class Ingester {
   }
 
   /**
-   * Drains until nothing is left that can be drained now.
+   * Drains until nothing is left that can be drained now, or until it is stopped. For an ingester
+   * that was not started.
    * @param options.dueOrNot tries records whose next attempt is not due, too
    * @throws MemspoolError STORE_UNAVAILABLE, STORE_TOO_NEW; system errors of queue or archive
    */
-  async drain(options: {
-    dueOrNot: boolean;
-    onBatch?: (ingested: number) => void;
-  }): Promise<DrainOutcome> {
-    const total = { ingested: 0, quarantined: 0, skipped: 0 };
-    this.#recoverOnce();
-    for (;;) {
-      const listing = listPendingSync(this.#options.fs, this.#options.layout);
-      this.#watch.listed();
-      const pass = await this.#drainListing(listing, options);
-      total.ingested += pass.ingested;
-      total.quarantined += pass.quarantined;
-      total.skipped = pass.skipped + pass.spent;
-      if (pass.ingested + pass.quarantined + pass.spent === 0 || this.#stopping) break;
+  async drain(options: DrainPass): Promise<DrainOutcome> {
+    if (this.#running) throw new TypeError("a drain is under way already");
+    const draining = this.#drainAll(options);
+    this.#running = draining.catch(() => {}); // the caller hears of it
+    try {
+      return await draining;
+    } finally {
+      this.#running = undefined;
     }
-    this.#watch.leftBehind = total.skipped > 0;
-    return total;
   }
 
   /** Finishes the batch in hand, lets go of everything. Idempotent. */
   async stop(): Promise<void> {
     this.#stopping = true;
     clearInterval(this.#poll);
+    await this.#running;
     this.#endDelay();
-    await this.#draining?.catch(() => {}); // reported where it was caught
     this.#settleParts.archive.close();
-    await this.#closeStore();
+    await this.#store.close();
     this.#enter("stopped");
   }
 
   #look(): void {
-    if (this.#stopping || this.#draining) return;
+    if (this.#stopping || this.#running) return;
     if (this.#watch.flushWanted()) this.flush();
     else if (!this.#delayed && this.#watch.mayHaveChanged()) this.wake();
   }
 
   async #drainInBackground(): Promise<void> {
     this.#enter("draining");
-    this.#wokenWhileDraining = false;
+    this.#wokenWhileRunning = false;
     try {
-      this.#draining = this.drain({ dueOrNot: false });
-      await this.#draining;
-      this.#succeeded();
+      await this.#drainAll({ dueOrNot: false });
+      this.#failures = 0;
     } catch (error) {
       await this.#backOff(error);
-    } finally {
-      this.#draining = undefined;
     }
+    this.#running = undefined;
     if (this.#stopping) return;
     this.#enter(this.#delayed ? "delayed" : "idle");
-    if (this.#wokenWhileDraining && !this.#delayed) this.wake();
+    if (this.#wokenWhileRunning) this.wake();
+  }
+
+  async #drainAll(options: DrainPass): Promise<DrainOutcome> {
+    const { fs, layout } = this.#options;
+    const total = { ingested: 0, quarantined: 0, skipped: 0 };
+    if (this.#stopping) return total;
+    this.#recoverOnce();
+    // Ends when a pass gets nothing further: an attempt is spent at most a few times a record.
+    for (let progress = true; progress && !this.#stopping; ) {
+      this.#watch.listing();
+      const pass = await this.#drainListing(listPendingSync(fs, layout), options);
+      total.ingested += pass.ingested;
+      total.quarantined += pass.quarantined;
+      total.skipped = pass.skipped + pass.spent;
+      progress = pass.ingested + pass.quarantined + pass.spent > 0;
+    }
+    this.#watch.leftBehind = total.skipped > 0;
+    return total;
   }
 
   async #drainListing(
     listing: PendingNames,
-    options: { dueOrNot: boolean; onBatch?: (ingested: number) => void },
+    options: DrainPass,
   ): Promise<DrainOutcome & { spent: number }> {
     const outcome = { ingested: 0, quarantined: 0, skipped: 0, spent: 0 };
     for (let next = 0; next < listing.ulids.length && !this.#stopping; ) {
       const batch = readBatch(this.#batchParts, listing, next, options.dueOrNot);
       next = batch.next;
+      this.#totals.quarantined += batch.quarantined;
       const settled = await this.#commit(batch);
+      this.#totals.quarantined += settled.quarantined;
       outcome.ingested += settled.inserted + settled.duplicates;
       outcome.quarantined += batch.quarantined + settled.quarantined;
       outcome.skipped += batch.skipped + settled.skipped;
       outcome.spent += batch.spent + settled.spent;
-      this.#totals.quarantined += batch.quarantined + settled.quarantined;
       options.onBatch?.(settled.inserted + settled.duplicates);
       await nextTurn(); // a stop may be waiting
     }
     return outcome;
   }
 
-  async #commit(batch: Batch): Promise<SettledBatch> {
+  async #commit({ records }: Batch): Promise<SettledBatch> {
+    if (records.length === 0) return NOTHING_SETTLED;
     const startedMs = this.#options.clock.monotonicMs();
-    if (batch.records.length === 0) return NOTHING_SETTLED;
-    this.#store ??= await this.#options.openStore();
-    const settled = await commitAndSettle(this.#settleParts, this.#store, batch.records);
+    const openStore = () => this.#store.open();
+    const settled = await commitAndSettle(this.#settleParts, openStore, records);
+    this.#store.worked();
     const { inserted, duplicates } = settled;
     const count = inserted + duplicates;
     const ms = this.#options.clock.monotonicMs() - startedMs;
@@ -216,25 +237,22 @@ export class Ingester {
   }
 
   async #backOff(error: unknown): Promise<void> {
-    // A store that failed is opened anew: it may have been replaced, repaired or moved.
-    await this.#closeStore();
-    this.#noticeStore(error);
+    await this.#store.failed(error);
+    const errno = errnoOf(error);
+    if (errno !== undefined) this.#recovered = false; // the directories themselves may be gone
     this.#failures++;
-    this.#recovered = false; // the directories themselves may be gone
     const waitMs = retryDelayMs(this.#failures, this.#options.random());
-    const { code } = reportError(error);
+    const code = errno === undefined ? reportError(error).code : "DATA_DIR_UNUSABLE";
     const untilMs = this.#options.clock.nowMs() + waitMs;
     this.#delayed = { code, untilMs, failures: this.#failures };
     this.#options.events.emit("ingest_delayed", {
       code,
+      errno: errno ?? "",
       retry_in_ms: waitMs,
       failures: this.#failures,
     });
     if (this.#stopping) return;
-    this.#delay = setTimeout(() => {
-      this.#endDelay();
-      this.wake();
-    }, waitMs);
+    this.#delay = setTimeout(() => this.flush(), waitMs);
   }
 
   #endDelay(): void {
@@ -243,32 +261,10 @@ export class Ingester {
     this.#delayed = null;
   }
 
-  #succeeded(): void {
-    this.#failures = 0;
-    if (this.#awaySinceMs === undefined) return;
-    const awayMs = Math.round(this.#options.clock.monotonicMs() - this.#awaySinceMs);
-    this.#awaySinceMs = undefined;
-    this.#options.events.emit("store_recovered", { away_ms: awayMs });
-  }
-
-  #noticeStore(error: unknown): void {
-    const { code, details } = reportError(error);
-    if (code !== "STORE_UNAVAILABLE" && code !== "STORE_TOO_NEW") return;
-    if (this.#awaySinceMs !== undefined) return; // said already
-    this.#awaySinceMs = this.#options.clock.monotonicMs();
-    this.#options.events.emit("store_unavailable", { code, reason: String(details.reason ?? "") });
-  }
-
   #recoverOnce(): void {
     if (this.#recovered) return;
     recover(this.#options);
     this.#recovered = true;
-  }
-
-  async #closeStore(): Promise<void> {
-    const store = this.#store;
-    this.#store = undefined;
-    await store?.close().catch(() => {}); // it failed already; its files are in the engine's care
   }
 
   #enter(state: IngesterState): void {

@@ -1,19 +1,22 @@
 /**
  * Tells cheaply whether the queue may hold something new: by the directory's mtime, one stat a look.
  *
- * Guarantees: never says "no" when a name was added since the last listing. The kernel stamps
- * directories with a coarse clock, so a name that came within a tick of the listing leaves the
- * mtime as it was; until the mtime is safely in the past, the answer is "maybe".
+ * Guarantees: never says "no" when a name was added since the last listing began. The kernel stamps
+ * directories with a coarse clock, so a name that came within a tick of the listing may leave the
+ * mtime as it was; until the mtime is safely in the past, the answer is "maybe". Nor can a file
+ * server's clock that lags behind ours hide a name for longer than RELIST_MS.
  */
 import type { Clock } from "../platform/clock.ts";
 import type { DurableFsSync } from "../platform/durable-fs-sync.ts";
-import { isErrno } from "../platform/errno.ts";
+import { errnoOf } from "../platform/errno.ts";
 import type { QueueLayout } from "../queue/layout.ts";
 
 /** Well beyond the coarsest kernel tick (10 ms) and FAT's two seconds. */
-const SETTLED_MS = 2_500;
+export const SETTLED_MS = 2_500;
 /** Records that were left behind become due without any change of the directory. */
-const LEFT_BEHIND_LOOK_MS = 5_000;
+export const LEFT_BEHIND_LOOK_MS = 5_000;
+/** The listing is the truth; a look at the mtime only saves most of them. */
+export const RELIST_MS = 30_000;
 
 export class QueueWatch {
   /** Whether the last drain left records that become due by time alone. */
@@ -22,7 +25,7 @@ export class QueueWatch {
   readonly #layout: QueueLayout;
   readonly #clock: Clock;
   #mtimeMs = Number.NaN;
-  #listedAtMs = 0;
+  #listedAtMs = Number.NEGATIVE_INFINITY;
   #flushMtimeMs: number | undefined;
 
   constructor(fs: DurableFsSync, layout: QueueLayout, clock: Clock) {
@@ -32,8 +35,8 @@ export class QueueWatch {
     this.#flushMtimeMs = this.#mtimeOf(layout.flushFile);
   }
 
-  /** Call it right after a listing: later names will show. */
-  listed(): void {
+  /** Call it right before a listing: names that come from then on will show. */
+  listing(): void {
     const mtimeMs = this.#mtimeOf(this.#layout.dir);
     const settled = mtimeMs !== undefined && this.#clock.nowMs() - mtimeMs > SETTLED_MS;
     this.#mtimeMs = settled ? mtimeMs : Number.NaN;
@@ -41,9 +44,8 @@ export class QueueWatch {
   }
 
   mayHaveChanged(): boolean {
-    if (this.leftBehind && this.#clock.monotonicMs() - this.#listedAtMs > LEFT_BEHIND_LOOK_MS) {
-      return true;
-    }
+    const ageMs = this.#clock.monotonicMs() - this.#listedAtMs;
+    if (ageMs > (this.leftBehind ? LEFT_BEHIND_LOOK_MS : RELIST_MS)) return true;
     return this.#mtimeOf(this.#layout.dir) !== this.#mtimeMs;
   }
 
@@ -55,12 +57,26 @@ export class QueueWatch {
     return mtimeMs !== undefined;
   }
 
+  /** undefined if nothing is there, or it can not be looked at: the listing then says why. */
   #mtimeOf(path: string): number | undefined {
     try {
       return this.#fs.facts(path).mtimeMs;
     } catch (error) {
-      if (isErrno(error, "ENOENT")) return undefined;
-      throw error;
+      if (errnoOf(error) === undefined) throw error;
+      return undefined;
     }
+  }
+}
+
+/**
+ * Asks the leading process, whichever it is, to drain now: effect on disk is the flush file's mtime.
+ * A wish that can not be written is none the worse: the leader looks at the queue by itself.
+ */
+export function requestFlush(fs: DurableFsSync, layout: QueueLayout, clock: Clock): void {
+  try {
+    fs.close(fs.openAppend(layout.flushFile));
+    fs.touch(layout.flushFile, clock.nowMs());
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error;
   }
 }
