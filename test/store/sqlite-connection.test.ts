@@ -154,11 +154,30 @@ describe("files", () => {
   it("S2: a process that finds file and directory just made by another goes on", () => {
     const file = freshStoreFile();
     const faulty = faultyFsSync(nodeDurableFsSync);
-    faulty.fail({ method: "openExclusive", errno: "EEXIST", afterwards: true });
+    faulty.fail({ method: "link", errno: "EEXIST", afterwards: true });
     expect(prepareDatabaseFile(faulty.fs, file)).toEqual({ created: false });
     const other = freshStoreFile();
     faulty.fail({ method: "makeDirectory", errno: "EEXIST", afterwards: true });
     expect(prepareDatabaseFile(faulty.fs, other)).toEqual({ created: true });
+  });
+
+  it("S2: no descriptor of the database itself is ever closed by us, which would drop SQLite's locks", () => {
+    const file = freshStoreFile();
+    const faulty = faultyFsSync(nodeDurableFsSync);
+    prepareDatabaseFile(faulty.fs, file);
+    prepareDatabaseFile(faulty.fs, file);
+    const opened = faulty.calls.filter(({ method }) => /^open(?!Directory)/.test(method));
+    expect(opened.map(({ args }) => args[0])).not.toContain(file);
+    expect(opened).toHaveLength(1);
+    expect(readdirSync(dirname(file))).toEqual(["memspool.db"]);
+  });
+
+  it("S2: where there are no hard links the file is made by a rename", () => {
+    const file = freshStoreFile();
+    const faulty = faultyFsSync(nodeDurableFsSync);
+    faulty.fail({ method: "link", errno: "EPERM" });
+    expect(prepareDatabaseFile(faulty.fs, file)).toEqual({ created: true });
+    expect(readdirSync(dirname(file))).toEqual(["memspool.db"]);
   });
 
   it("I8: a path whose identity can not be read is an unavailable store, no path is none", () => {

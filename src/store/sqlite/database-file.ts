@@ -7,6 +7,7 @@
  * is acknowledged, also when an earlier process made them and died before syncing. Several
  * processes may do this at once. What was there before keeps its mode: `memspool doctor` looks at that.
  */
+import { randomBytes } from "node:crypto";
 import { dirname } from "node:path";
 import { MemspoolError } from "../../errors.ts";
 import type { FileIdentity } from "../../platform/durable-fs.ts";
@@ -71,18 +72,34 @@ function syncParent(fs: DurableFsSync, parent: string): void {
   }
 }
 
+/**
+ * An empty file is what SQLite takes for a new database. It is made under another name and linked:
+ * closing a descriptor of the database itself would drop every lock that another thread of this
+ * process holds on it (https://sqlite.org/howtocorrupt.html, 2.2).
+ */
 function createFile(fs: DurableFsSync, file: string): boolean {
   if (kindOf(fs, file) !== undefined) return false;
-  let fd: number;
+  const temp = `${file}.new-${randomBytes(6).toString("hex")}`;
+  fs.close(fs.openExclusive(temp));
   try {
-    fd = fs.openExclusive(file);
+    fs.link(temp, file);
   } catch (error) {
     // EEXIST: another process was faster.
     if (isErrno(error, "EEXIST")) return false;
-    throw error;
+    if (!isErrno(error, "EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS")) throw error;
+    fs.rename(temp, file); // no links here; of two that race, both files are empty
+  } finally {
+    removeIfThere(fs, temp);
   }
-  fs.close(fd);
   return true;
+}
+
+function removeIfThere(fs: DurableFsSync, path: string): void {
+  try {
+    fs.unlink(path);
+  } catch (error) {
+    if (!isErrno(error, "ENOENT")) throw error; // renamed into place
+  }
 }
 
 function refuseSymlink(fs: DurableFsSync, path: string): void {
