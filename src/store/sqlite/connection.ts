@@ -5,7 +5,7 @@
  * commit returns (`synchronous = FULL`, read back: the compiled-in default of a reopened database is
  * NORMAL, which loses acknowledged commits in a power cut); SQLite waits for a lock no longer than
  * the busy timeout, so that a worker can be stopped; statements are prepared once. After a commit the
- * path still names the file that was written.
+ * paths still name the database and the log that were written.
  */
 import type { FileIdentity } from "../../platform/durable-fs.ts";
 import { type DurableFsSync, nodeDurableFsSync } from "../../platform/durable-fs-sync.ts";
@@ -42,7 +42,7 @@ export class Connection {
   readonly created: boolean;
   readonly engineVersion: string;
   readonly #fs: DurableFsSync;
-  readonly #identity: FileIdentity | undefined;
+  readonly #identities: Readonly<Record<"" | "-wal", FileIdentity | undefined>>;
   readonly #statements = new Map<string, Statement>();
 
   /**
@@ -57,10 +57,13 @@ export class Connection {
     let db: Database | undefined;
     try {
       db = openDatabase(options.file, busyTimeoutMs);
-      this.#identity = identityOf(this.#fs, options.file);
+      // Taken before anything is read, so that an exchange in between shows at the first commit.
+      const identity = identityOf(this.#fs, options.file);
       this.engineVersion = requireEngine(db);
       applySettings(db, busyTimeoutMs);
       migrate(db);
+      // SQLite keeps the log for as long as anybody is connected.
+      this.#identities = { "": identity, "-wal": identityOf(this.#fs, `${options.file}-wal`) };
       if (options.readOnly) db.exec("PRAGMA query_only = ON");
       this.db = db;
     } catch (error) {
@@ -93,14 +96,24 @@ export class Connection {
   write<T>(work: () => T): T {
     const result = this.#transaction("BEGIN IMMEDIATE", work);
     // Deleted or exchanged under us, the commit went into a file that nobody will find.
-    if (!this.isCurrent()) throw unavailable("replaced");
+    if (!this.isCurrent()) {
+      // If only the log's name is gone, what it holds can still be copied, and must be before the
+      // next connection makes a new log beside an index of the old one.
+      if (this.#isNamed("")) this.settleLog();
+      throw unavailable("replaced");
+    }
     return result;
   }
 
-  /** Whether the path still names the file that this connection opened. */
+  /** Whether the paths still name the database and the log that this connection opened. */
   isCurrent(): boolean {
-    const now = identityOf(this.#fs, this.file);
-    return now?.ino === this.#identity?.ino && now?.dev === this.#identity?.dev;
+    return this.#isNamed("") && this.#isNamed("-wal");
+  }
+
+  #isNamed(suffix: "" | "-wal"): boolean {
+    const opened = this.#identities[suffix];
+    const now = identityOf(this.#fs, this.file + suffix);
+    return now?.ino === opened?.ino && now?.dev === opened?.dev;
   }
 
   #transaction<T>(begin: string, work: () => T): T {
