@@ -4,7 +4,8 @@
  *
  * Guarantees: as the ingester; returns when nothing is left that can be drained, or says why it
  * stopped. Records that are at fault spend their attempts at once, so that a bad one ends in
- * quarantine instead of keeping the command waiting.
+ * quarantine instead of keeping the command waiting. A leader that died is not waited for: this
+ * process takes over as soon as the lease is stale.
  */
 import { reportError } from "../errors.ts";
 import type { Events } from "../events/catalogue.ts";
@@ -13,9 +14,10 @@ import type { DurableFsSync } from "../platform/durable-fs-sync.ts";
 import { ensureQueueDirectories } from "../queue/directories.ts";
 import type { QueueLayout } from "../queue/layout.ts";
 import { listPendingSync } from "../queue/pending-list.ts";
-import { Election } from "./election.ts";
+import { ELECTION_POLL_MS, Election } from "./election.ts";
 import type { IngestWorkerData } from "./ingest-messages.ts";
 import { Ingester } from "./ingester.ts";
+import { LeaderFile } from "./leader-file.ts";
 import { openIngestStore } from "./open-ingest-store.ts";
 
 export interface DrainOptions {
@@ -49,8 +51,16 @@ export interface DrainParts extends IngestWorkerData {
   readonly memory: Flusher;
 }
 
-/** A leader that does not drain for this long has a reason, which status shows. */
-const LEADER_TIMEOUT_MS = 600_000;
+/**
+ * A leader that gets nothing done for this long has a reason, which status shows. Longer than a
+ * dead one's lease takes to become stale.
+ */
+export const LEADER_IDLE_MS_MAX = 30_000;
+
+interface Drained {
+  readonly drained: number;
+  readonly quarantined: number;
+}
 
 /** @throws MemspoolError STORE_UNAVAILABLE, STORE_TOO_NEW, UNSAFE_PATH, DATA_DIR_UNUSABLE */
 export async function drainHere(parts: DrainParts, options: DrainOptions): Promise<DrainResult> {
@@ -58,54 +68,91 @@ export async function drainHere(parts: DrainParts, options: DrainOptions): Promi
   ensureQueueDirectories(parts.fs, parts.layout);
   const election = new Election({ ...parts, onElected: () => {}, onLost: () => {} });
   try {
-    const outcome = (await election.try())
-      ? await drainLeading(parts, options)
-      : await drainThroughLeader(parts, options);
+    const outcome = await drainAsElected(parts, election, options);
     const ms = Math.round(parts.clock.monotonicMs() - startedMs);
-    const remaining = listPendingSync(parts.fs, parts.layout).ulids.length;
-    return { ...outcome, remaining, ms, ...(remaining > 0 ? { reason: REASON } : {}) };
+    const remaining = countPending(parts);
+    if (remaining === 0) return { ...outcome, remaining, ms };
+    return { ...outcome, remaining, ms, reason: options.signal?.aborted ? INTERRUPTED : HELD };
   } finally {
     await election.stop();
   }
 }
 
-const REASON =
+const INTERRUPTED =
+  "The drain was interrupted; they are drained when a server runs, or by the next drain.";
+const HELD =
   "They are held by another process, of a newer version of memspool, or arrived meanwhile; see `memspool status`.";
 
-async function drainLeading(parts: DrainParts, options: DrainOptions) {
-  const total = listPendingSync(parts.fs, parts.layout).ulids.length;
+/** Stands for election again and again while another leads. */
+async function drainAsElected(
+  parts: DrainParts,
+  election: Election,
+  options: DrainOptions,
+): Promise<Drained> {
+  let drained = 0;
+  const total = countPending(parts);
+  const report = (now: number) => {
+    options.onProgress?.({ drained: now, total: Math.max(total, now) });
+  };
+  let progressAtMs = parts.clock.monotonicMs();
+  while (parts.clock.monotonicMs() - progressAtMs < LEADER_IDLE_MS_MAX) {
+    if (await election.try()) {
+      const own = await drainLeading(parts, options.signal, (count) => report(drained + count));
+      return { ...own, drained: drained + own.drained };
+    }
+    const before = drained;
+    const done = await flushLeader(parts, options.signal, (count) => report(before + count));
+    drained += done.drained;
+    if (done.remaining === 0 || options.signal?.aborted) break;
+    if (done.drained > 0) progressAtMs = parts.clock.monotonicMs();
+  }
+  return { drained, quarantined: 0 };
+}
+
+async function drainLeading(
+  parts: DrainParts,
+  signal: AbortSignal | undefined,
+  report: (drained: number) => void,
+): Promise<Drained> {
+  const leaderFile = new LeaderFile(parts.fs, parts.layout, parts.clock);
   const ingester = new Ingester({
     ...parts,
     random: Math.random,
     openStore: () => openIngestStore(parts.storeFile, parts.layout, parts.events),
-    onReport: () => {},
+    onReport: (own) => leaderFile.note(own),
   });
   const stop = () => void ingester.stop();
-  options.signal?.addEventListener("abort", stop, { once: true });
+  signal?.addEventListener("abort", stop, { once: true });
+  if (signal?.aborted) stop();
   let drained = 0;
   const onBatch = (ingested: number) => {
     drained += ingested;
-    options.onProgress?.({ drained, total: Math.max(total, drained) });
+    report(drained);
   };
   try {
     const { quarantined } = await ingester.drain({ dueOrNot: true, onBatch });
     return { drained, quarantined };
   } finally {
-    options.signal?.removeEventListener("abort", stop);
+    signal?.removeEventListener("abort", stop);
     await ingester.stop();
   }
 }
 
-async function drainThroughLeader(parts: DrainParts, options: DrainOptions) {
-  const { drained } = await parts.memory
-    .flush({
-      timeout_ms: LEADER_TIMEOUT_MS,
-      signal: options.signal,
-      onProgress: options.onProgress,
-    })
-    .catch((error: unknown) => {
-      if (reportError(error).code === "FLUSH_CANCELLED") return { drained: 0 };
-      throw error;
-    });
-  return { drained, quarantined: 0 };
+/** Lets the leader drain for one ELECTION_POLL_MS. */
+async function flushLeader(
+  parts: DrainParts,
+  signal: AbortSignal | undefined,
+  report: (drained: number) => void,
+): Promise<{ drained: number; remaining: number }> {
+  const onProgress = (progress: { drained: number }) => report(progress.drained);
+  try {
+    return await parts.memory.flush({ timeout_ms: ELECTION_POLL_MS, signal, onProgress });
+  } catch (error) {
+    if (reportError(error).code !== "FLUSH_CANCELLED") throw error;
+    return { drained: 0, remaining: 0 };
+  }
+}
+
+function countPending(parts: DrainParts): number {
+  return listPendingSync(parts.fs, parts.layout).ulids.length;
 }

@@ -9,7 +9,7 @@
 import { check, lock } from "proper-lockfile";
 import type { Clock } from "../platform/clock.ts";
 import type { DurableFsSync } from "../platform/durable-fs-sync.ts";
-import { errnoOf, isErrno } from "../platform/errno.ts";
+import { errnoOf } from "../platform/errno.ts";
 import type { QueueLayout } from "../queue/layout.ts";
 
 export const LEASE_STALE_MS = 8_000;
@@ -26,9 +26,13 @@ export interface ElectionOptions {
   readonly onLost: (reason: LostReason) => void;
 }
 
+interface Lease {
+  release: () => Promise<void>;
+}
+
 export class Election {
   readonly #options: ElectionOptions;
-  #release: (() => Promise<void>) | undefined;
+  #lease: Lease | undefined;
   #timer: NodeJS.Timeout | undefined;
   #trying: Promise<void> | undefined;
   #stopped = false;
@@ -38,7 +42,7 @@ export class Election {
   }
 
   get leads(): boolean {
-    return this.#release !== undefined;
+    return this.#lease !== undefined;
   }
 
   /** Stands for election now and then every ELECTION_POLL_MS, until stopped. */
@@ -60,10 +64,10 @@ export class Election {
 
   /** Gives the lease back but stays a candidate; the next poll may elect this process again. */
   async resign(): Promise<void> {
-    const release = this.#release;
-    this.#release = undefined;
+    const lease = this.#lease;
+    this.#lease = undefined;
     // ENOTACQUIRED, ERELEASED, ENOENT: the lease was lost before we gave it back.
-    await release?.().catch(() => {});
+    await lease?.release().catch(() => {});
   }
 
   /** Gives the lease back, if held. Idempotent. */
@@ -75,24 +79,25 @@ export class Election {
   }
 
   async #attempt(): Promise<void> {
-    if (this.#release || this.#stopped) return;
+    if (this.#lease || this.#stopped) return;
     const { layout } = this.#options;
+    const lease: Lease = { release: async () => {} };
     try {
-      this.#clearLeaseDatedAhead();
-      const release = await lock(layout.ingesterDir, {
+      this.#clearUnusableLease();
+      lease.release = await lock(layout.ingesterDir, {
         lockfilePath: layout.leasePath,
         realpath: false,
         stale: LEASE_STALE_MS,
         update: LEASE_UPDATE_MS,
         retries: 0,
         // The library's default throws from a timer, which would end the process.
-        onCompromised: () => this.#lost(),
+        onCompromised: () => this.#lost(lease),
       });
       if (this.#stopped) {
-        await release().catch(() => {}); // as in resign()
+        await lease.release().catch(() => {}); // as in resign()
         return;
       }
-      this.#release = release;
+      this.#lease = lease;
       this.#options.onElected();
     } catch (error) {
       // ELOCKED: another leads. System errors: no lease can be had; the next poll tries again, and
@@ -101,19 +106,26 @@ export class Election {
     }
   }
 
-  #lost(): void {
-    this.#release = undefined;
+  /** The library may still say so of a lease that was given back meanwhile. */
+  #lost(lease: Lease): void {
+    if (this.#lease !== lease) return;
+    this.#lease = undefined;
     if (!this.#stopped) this.#options.onLost("compromised");
   }
 
-  /** The library takes a lease from the future as fresh until that time has come. */
-  #clearLeaseDatedAhead(): void {
+  /**
+   * The library takes a lease from the future as fresh until that time has come, and can not take
+   * over what is no directory: either would leave the queue without an ingester.
+   */
+  #clearUnusableLease(): void {
     const { fs, layout, clock } = this.#options;
     try {
-      const { mtimeMs } = fs.facts(layout.leasePath);
-      if (mtimeMs - clock.nowMs() > LEASE_STALE_MS) fs.removeDirectory(layout.leasePath);
+      const { kind, mtimeMs } = fs.facts(layout.leasePath);
+      const aheadMs = mtimeMs - clock.nowMs();
+      if (kind !== "directory" && Math.abs(aheadMs) > LEASE_STALE_MS) fs.unlink(layout.leasePath);
+      else if (aheadMs > LEASE_STALE_MS) fs.removeDirectory(layout.leasePath);
     } catch (error) {
-      if (!isErrno(error, "ENOENT", "ENOTEMPTY", "EEXIST", "ENOTDIR")) throw error; // not a lease
+      if (errnoOf(error) === undefined) throw error; // the attempt that follows meets it again
     }
   }
 }

@@ -7,7 +7,8 @@
  *
  * Guarantees: wake-up hints are joined, at most one a WAKE_INTERVAL_MS; `stop` asks the worker to
  * finish its batch, ends it after STOP_MS at the latest, and gives the lease back afterwards.
- * A worker that dies takes nothing with it: everything it had in hand is still on disk.
+ * A worker that dies, or can not be started, takes nothing with it: everything it had in hand is
+ * still on disk, captures go on, and the next election tries again.
  */
 import { Worker } from "node:worker_threads";
 import type { Events } from "../events/catalogue.ts";
@@ -17,8 +18,11 @@ import type { QueueLayout } from "../queue/layout.ts";
 import { Election } from "./election.ts";
 import type { FromIngestWorker, IngestWorkerData, ToIngestWorker } from "./ingest-messages.ts";
 import type { IngestReport } from "./ingester.ts";
+import { requestFlush } from "./queue-watch.ts";
 
 export const STOP_MS = 2_500;
+/** A thread inside a system call that does not return can not be ended; it is not waited for. */
+const TERMINATE_MS = 250;
 /** Lets a burst of captures become one batch instead of many. */
 const WAKE_INTERVAL_MS = 50;
 
@@ -37,6 +41,8 @@ export class IngestHost {
   readonly #options: IngestHostOptions;
   readonly #election: Election;
   #worker: Worker | undefined;
+  /** Workers on their way out. */
+  readonly #ending = new Set<Promise<void>>();
   #wake: NodeJS.Timeout | undefined;
   #stopping: Promise<void> | undefined;
   #report: IngestReport | undefined;
@@ -73,9 +79,11 @@ export class IngestHost {
     this.#wake.unref();
   }
 
-  /** Somebody wants the queue drained now. Returns false if another process has to do it. */
-  flush(): boolean {
-    return this.#tell({ type: "flush" });
+  /** Somebody wants the queue drained now: here, or by whichever process leads. */
+  flush(): void {
+    const { fs, layout, clock } = this.#options;
+    if (this.#worker) this.#tell({ type: "flush" });
+    else requestFlush(fs, layout, clock);
   }
 
   /** Idempotent; takes STOP_MS and a moment at most. */
@@ -86,13 +94,23 @@ export class IngestHost {
 
   async #stop(): Promise<void> {
     clearTimeout(this.#wake);
-    await this.#endWorker();
+    this.#endWorker();
+    await Promise.all(this.#ending);
+    if (this.leads) this.#options.events.emit("leader_lost", { reason: "released" });
     await this.#election.stop();
   }
 
   #startWorker(): void {
+    if (this.#stopping) return;
     const { workerUrl, workerData, events } = this.#options;
-    const worker = new Worker(workerUrl, { workerData, stdout: true });
+    let worker: Worker;
+    try {
+      worker = new Worker(workerUrl, { workerData, stdout: true });
+    } catch {
+      // No thread to be had (EAGAIN under a limit of processes): the next poll tries again.
+      this.#workerEnded();
+      return;
+    }
     worker.stdout.resume(); // stdout belongs to the protocol: nothing a worker prints gets there
     worker.unref();
     worker.on("message", (message: FromIngestWorker) => this.#hear(message));
@@ -101,11 +119,15 @@ export class IngestHost {
     worker.on("exit", () => {
       if (this.#worker !== worker) return;
       this.#worker = undefined;
-      this.#options.events.emit("leader_lost", { reason: "worker_ended" });
-      void this.#election.resign();
+      this.#workerEnded();
     });
     this.#worker = worker;
     events.emit("leader_elected", { pid: process.pid });
+  }
+
+  #workerEnded(): void {
+    this.#options.events.emit("leader_lost", { reason: "worker_ended" });
+    void this.#election.resign();
   }
 
   #hear(message: FromIngestWorker): void {
@@ -120,22 +142,31 @@ export class IngestHost {
 
   #lost(reason: "compromised"): void {
     this.#options.events.emit("leader_lost", { reason });
-    void this.#endWorker();
+    this.#endWorker();
   }
 
-  #tell(message: ToIngestWorker): boolean {
+  #tell(message: ToIngestWorker): void {
     this.#worker?.postMessage(message);
-    return this.#worker !== undefined;
   }
 
-  async #endWorker(): Promise<void> {
+  #endWorker(): void {
     const worker = this.#worker;
     this.#worker = undefined;
     if (!worker) return;
-    const exited = new Promise<void>((resolve) => worker.once("exit", () => resolve()));
-    worker.postMessage({ type: "stop" } satisfies ToIngestWorker);
-    const timer = setTimeout(() => void worker.terminate(), STOP_MS);
-    await exited;
-    clearTimeout(timer);
+    const ending = ended(worker).finally(() => this.#ending.delete(ending));
+    this.#ending.add(ending);
   }
+}
+
+/** Asks the worker to finish, and resolves when it has, or when there is nothing left to wait for. */
+async function ended(worker: Worker): Promise<void> {
+  const timers: NodeJS.Timeout[] = [];
+  const later = (act: () => void, ms: number) => timers.push(setTimeout(act, ms));
+  await new Promise<void>((resolve) => {
+    worker.once("exit", () => resolve());
+    worker.postMessage({ type: "stop" } satisfies ToIngestWorker);
+    later(() => void worker.terminate(), STOP_MS);
+    later(resolve, STOP_MS + TERMINATE_MS);
+  });
+  for (const timer of timers) clearTimeout(timer);
 }
