@@ -1,0 +1,89 @@
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import type { IngestReport } from "../../src/ingest/ingester.ts";
+import { ingesterView } from "../../src/ingest/ingester-view.ts";
+import { LeaderFile, readLeaderNote } from "../../src/ingest/leader-file.ts";
+import { nodeDurableFs } from "../../src/platform/durable-fs.ts";
+import { queueLayout } from "../../src/queue/layout.ts";
+import { faultyFsSync } from "../support/faulty-fs.ts";
+import { freshDirectory } from "../support/fresh-directory.ts";
+import { ManualClock } from "../support/manual-clock.ts";
+
+const REPORT: IngestReport = {
+  state: "draining",
+  lastBatch: { atMs: 5, count: 3, ms: 2 },
+  delayed: null,
+  totals: { ingested: 3, duplicates: 0, quarantined: 0 },
+};
+const DELAYED: IngestReport = {
+  ...REPORT,
+  state: "delayed",
+  delayed: { code: "STORE_UNAVAILABLE", untilMs: 9, failures: 1 },
+};
+const FOLLOWER = { leads: false, report: undefined };
+
+function bench() {
+  const layout = queueLayout(freshDirectory());
+  mkdirSync(layout.ingesterDir);
+  const clock = new ManualClock();
+  const faulty = faultyFsSync();
+  const file = new LeaderFile(faulty.fs, layout, clock);
+  const written = () => faulty.calls.filter(({ method }) => method === "replace").length;
+  return { layout, clock, faulty, file, written };
+}
+
+describe("the leader's note", () => {
+  it("I3: tells other processes who leads and how it fares, while there is a lease", async () => {
+    const { layout, clock, file } = bench();
+    file.note(DELAYED);
+    const sinceMs = clock.nowMs();
+    expect(await ingesterView(nodeDurableFs, layout, FOLLOWER)).toMatchObject({
+      leader: null,
+      delayed: null,
+      lastBatch: REPORT.lastBatch,
+    });
+    mkdirSync(layout.leasePath);
+    expect(await ingesterView(nodeDurableFs, layout, FOLLOWER)).toMatchObject({
+      leader: { pid: process.pid, sinceMs },
+      thisProcessLeads: false,
+      delayed: DELAYED.delayed,
+      totals: { ingested: 0, duplicates: 0, quarantined: 0 },
+    });
+    const own = await ingesterView(nodeDurableFs, layout, { leads: true, report: REPORT });
+    expect(own).toMatchObject({ thisProcessLeads: true, delayed: null, totals: REPORT.totals });
+  });
+
+  it("I4: is written once a second while batches run, and at once when a delay begins or ends", () => {
+    const { clock, file, written } = bench();
+    for (let batch = 0; batch < 10; batch++) file.note(REPORT);
+    expect(written()).toBe(1);
+    clock.advance(1_000);
+    file.note(REPORT);
+    expect(written()).toBe(2);
+    file.note(DELAYED);
+    file.note(DELAYED);
+    expect(written()).toBe(3);
+    file.note(REPORT);
+    expect(written()).toBe(4);
+  });
+
+  it("I8: that can not be written stops nobody and is tried again", () => {
+    const { layout, file, faulty } = bench();
+    faulty.fail({ method: "replace", errno: "ENOSPC" });
+    file.note(REPORT);
+    faulty.fail(undefined);
+    file.note(REPORT);
+    expect(JSON.parse(readFileSync(layout.leaderFile, "utf8")).pid).toBe(process.pid);
+  });
+
+  it.each(["", "{", '{"pid":"x"}', "null"])(
+    "I3: that is damaged (%j) names nobody",
+    async (text) => {
+      const { layout } = bench();
+      writeFileSync(layout.leaderFile, text);
+      mkdirSync(layout.leasePath);
+      expect(await readLeaderNote(nodeDurableFs, layout)).toBeUndefined();
+      expect((await ingesterView(nodeDurableFs, layout, FOLLOWER)).leader).toBeNull();
+    },
+  );
+});
