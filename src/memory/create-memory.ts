@@ -6,6 +6,7 @@ import { getRecord } from "./get.ts";
 import type { Memory } from "./memory.ts";
 import type { MemoryParts } from "./parts.ts";
 import { pendingPage, quarantinePage } from "./queue-pages.ts";
+import { readingDisk } from "./reading-disk.ts";
 import { receiptOf } from "./receipt.ts";
 import { recentRecords } from "./recent.ts";
 import { Search } from "./search.ts";
@@ -21,15 +22,15 @@ export function createMemory(parts: MemoryParts, changes: ChangeSignal): Memory 
   return {
     capture: (input) => captures.capture(input),
     captureBatch: (inputs) => captures.captureBatch(inputs),
-    search: (input) => search.search(input),
-    get: (input) => getRecord(parts, input),
-    recent: (input) => recentRecords(parts, input),
-    receipt: (ulid) => receiptOf(parts, ulid),
-    status: () => statusReport(parts, captures.counts),
+    search: (input) => readingDisk(() => search.search(input)),
+    get: (input) => readingDisk(() => getRecord(parts, input)),
+    recent: (input) => readingDisk(() => recentRecords(parts, input)),
+    receipt: (ulid) => readingDisk(() => receiptOf(parts, ulid)),
+    status: () => readingDisk(() => statusReport(parts, captures.counts)),
     health: () => parts.health(),
-    pending: (page) => pendingPage(parts, page),
-    quarantined: (page) => quarantinePage(parts, page),
-    flush: (input) => flushQueue(parts, input),
+    pending: (page) => readingDisk(() => pendingPage(parts, page)),
+    quarantined: (page) => readingDisk(() => quarantinePage(parts, page)),
+    flush: (input) => readingDisk(() => flushQueue(parts, input)),
     onChange: (listener) => changes.subscribe(listener),
   };
 }

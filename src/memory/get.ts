@@ -2,7 +2,8 @@
  * A record's full text, page by page.
  *
  * Guarantees: looks at pending, then the store, then quarantine, then once more, so a record that
- * moves meanwhile is not missed. A page never splits a surrogate pair and always makes progress.
+ * moves meanwhile is not missed. What can be read is shown, whatever else is away or damaged. A page
+ * never splits a surrogate pair and always makes progress.
  */
 import { MemspoolError } from "../errors.ts";
 import { readPending, readQuarantined } from "../queue/read-pending.ts";
@@ -12,6 +13,8 @@ import { ulidSchema, withDefaults } from "../record/memory-record.ts";
 import type { StoredRecord } from "../store/memory-store.ts";
 import type { GetInput, GetResult } from "./memory.ts";
 import type { MemoryParts } from "./parts.ts";
+import { askStore } from "./store-access.ts";
+import { checkedNumber } from "./whole-number.ts";
 
 export type GetParts = Pick<MemoryParts, "fs" | "queue" | "store">;
 
@@ -21,18 +24,15 @@ const LOOKS = 2;
 /** Room in an answer for what is not the record. */
 const FRAME_CHARS = 400;
 
-/** @throws MemspoolError INVALID_ARGUMENT, NOT_FOUND, STORE_UNAVAILABLE */
+/**
+ * @throws MemspoolError INVALID_ARGUMENT; NOT_FOUND; STORE_UNAVAILABLE or STORE_TOO_NEW, if it is
+ *   nowhere else; the fault of its envelope, if that is all there is of it
+ */
 export async function getRecord(parts: GetParts, input: GetInput): Promise<GetResult> {
   const ulid = checkedUlid(input.ulid);
-  const found = await find(parts, ulid);
-  if (!found) {
-    throw new MemspoolError(
-      "NOT_FOUND",
-      `No record has the id ${ulid}. Take ids from memory_search, memory_recent or a receipt.`,
-      { details: { ulid } },
-    );
-  }
-  return page(found, input.offset ?? 0, Math.min(input.length ?? GET_CHARS_DEFAULT, GET_CHARS_MAX));
+  const offset = checkedNumber("offset", input.offset ?? 0, 0);
+  const length = checkedNumber("length", input.length ?? GET_CHARS_DEFAULT, 1);
+  return page(await find(parts, ulid), offset, Math.min(length, GET_CHARS_MAX));
 }
 
 export function checkedUlid(ulid: string): string {
@@ -45,17 +45,27 @@ export function checkedUlid(ulid: string): string {
   );
 }
 
-async function find(parts: GetParts, ulid: string): Promise<Found | undefined> {
+async function find(parts: GetParts, ulid: string): Promise<Found> {
   const { fs, queue } = parts;
+  let obstacle: MemspoolError | undefined;
   for (let look = 0; look < LOOKS; look++) {
     const pending = await readPending(fs, queue.layout, ulid);
-    if (pending) return fromEnvelope(pending, "pending");
-    const stored = await parts.store.get(ulid);
-    if (stored) return fromStore(stored, ulid);
+    if (pending?.envelope) return fromEnvelope(pending.envelope, "pending");
+    const stored = await askStore(() => parts.store.get(ulid));
+    if (stored.value) return fromStore(stored.value, ulid);
     const quarantined = await readQuarantined(fs, queue.layout, ulid);
-    if (quarantined) return fromEnvelope(quarantined, "quarantined");
+    if (quarantined?.envelope) return fromEnvelope(quarantined.envelope, "quarantined");
+    obstacle = pending?.fault ?? quarantined?.fault ?? stored.away;
   }
-  return undefined;
+  throw obstacle ?? notFound(ulid);
+}
+
+function notFound(ulid: string): MemspoolError {
+  return new MemspoolError(
+    "NOT_FOUND",
+    `No record has the id ${ulid}. Take ids from memory_search, memory_recent or a receipt.`,
+    { details: { ulid } },
+  );
 }
 
 function fromEnvelope(envelope: Envelope, state: "pending" | "quarantined"): Found {
@@ -81,8 +91,8 @@ function page(found: Found, offset: number, length: number): GetResult {
   const attributesChars = JSON.stringify({ ...found, surface: "" }).length;
   const room = ANSWER_CHARS_MAX - attributesChars - FRAME_CHARS;
   let end = pageEnd(text, start, length);
-  // JSON may escape a character as six: halve until the answer fits, which a few characters do.
-  while (JSON.stringify(text.slice(start, end)).length > room && end - start > 1) {
+  // JSON may escape a character as six: halve until the answer fits, which one character does.
+  while (end - start > 2 && JSON.stringify(text.slice(start, end)).length > room) {
     end = pageEnd(text, start, Math.floor((end - start) / 2));
   }
   return {
@@ -94,7 +104,7 @@ function page(found: Found, offset: number, length: number): GetResult {
 
 /** At least one character (a surrogate pair is one), so that paging ends. */
 function pageEnd(text: string, start: number, length: number): number {
-  const end = onBoundary(text, Math.min(start + Math.max(length, 1), text.length));
+  const end = onBoundary(text, Math.min(start + length, text.length));
   return end > start || end === text.length ? end : Math.min(start + 2, text.length);
 }
 

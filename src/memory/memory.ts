@@ -78,7 +78,7 @@ export interface SearchHit extends RecordSummary {
 
 /** What an answer could not look at, if anything. */
 export interface Completeness {
-  /** Pending records beyond the overlay's bound, not searched. */
+  /** Pending records that could not be looked at: beyond the overlay's bound, or unreadable. */
   unsearched?: number;
   /** Why ingested records are missing from this answer. */
   store_error?: { code: string; message: string; retryable: boolean };
@@ -254,7 +254,7 @@ export interface Memory {
   captureBatch(inputs: readonly unknown[]): Promise<(Receipt | CaptureFailure)[]>;
   /** CURSOR_INVALID, INVALID_ARGUMENT. A store that is away shows in the answer. */
   search(input: SearchInput): Promise<SearchResult>;
-  /** NOT_FOUND, STORE_UNAVAILABLE. */
+  /** INVALID_ARGUMENT, NOT_FOUND, STORE_UNAVAILABLE, or the fault of its envelope. */
   get(input: GetInput): Promise<GetResult>;
   recent(input: RecentInput): Promise<RecentResult>;
   receipt(ulid: string): Promise<ReceiptResult>;

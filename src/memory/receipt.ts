@@ -4,9 +4,6 @@
  * Guarantees: looks in the direction in which records move (pending, store, quarantine), twice
  * before it says `unknown`, and says so when the store could not be asked.
  */
-
-import { isErrno } from "../platform/errno.ts";
-import { pendingPath } from "../queue/layout.ts";
 import { quarantineEntry } from "../queue/quarantine-list.ts";
 import { quarantinedFiles, readPending } from "../queue/read-pending.ts";
 import { checkedUlid } from "./get.ts";
@@ -18,13 +15,16 @@ export type ReceiptParts = Pick<MemoryParts, "fs" | "queue" | "store">;
 
 const LOOKS = 2;
 
-/** @throws MemspoolError INVALID_ARGUMENT; system errors of the queue directory */
+/** @throws MemspoolError INVALID_ARGUMENT */
 export async function receiptOf(parts: ReceiptParts, id: string): Promise<ReceiptResult> {
   const ulid = checkedUlid(id);
   let storeError: StoreErrorView | undefined;
   for (let look = 0; look < LOOKS; look++) {
-    const pending = await pendingReceipt(parts, ulid);
-    if (pending) return pending;
+    const pending = await readPending(parts.fs, parts.queue.layout, ulid);
+    if (pending?.envelope) {
+      const { sha256, appendedAt } = pending.envelope;
+      return { ulid, state: "pending", sha256, appended_at: appendedAt };
+    }
     const answer = await askStore(() => parts.store.lookup([ulid]));
     storeError = answer.error;
     const known = answer.value?.get(ulid);
@@ -39,33 +39,14 @@ export async function receiptOf(parts: ReceiptParts, id: string): Promise<Receip
     }
     const quarantined = await quarantineReceipt(parts, ulid);
     if (quarantined) return quarantined;
+    // Damaged, but there: it is pending until the ingester has judged it.
+    if (pending) return { ulid, state: "pending" };
   }
   return {
     ulid,
     state: "unknown",
     ...(storeError === undefined ? {} : { store_error: storeError }),
   };
-}
-
-async function pendingReceipt(
-  parts: ReceiptParts,
-  ulid: string,
-): Promise<ReceiptResult | undefined> {
-  const { fs, queue } = parts;
-  const envelope = await readPending(fs, queue.layout, ulid);
-  if (envelope) {
-    const { sha256, appendedAt } = envelope;
-    return { ulid, state: "pending", sha256, appended_at: appendedAt };
-  }
-  // Damaged, but there: it is still pending until the ingester has judged it.
-  const there = await fs.facts(pendingPath(queue.layout, ulid)).then(
-    () => true,
-    (error: unknown) => {
-      if (isErrno(error, "ENOENT")) return false;
-      throw error;
-    },
-  );
-  return there ? { ulid, state: "pending" } : undefined;
 }
 
 async function quarantineReceipt(

@@ -4,8 +4,9 @@
  *
  * Guarantees: `refresh` sees every record that was acknowledged before it was called, whichever
  * process wrote it, unless it has reached its next place by then. The directory is listed again
- * only when it may have changed. Texts are kept up to TEXT_BYTES_MAX; beyond, `unloaded` counts
- * what is missing. Changes nothing on disk.
+ * only when it may have changed. Texts are kept up to a bound; `unloaded` counts what is missing,
+ * because it is beyond the bound or can not be read. However many ask at once, one of them reads
+ * and the others find what it read. Changes nothing on disk.
  */
 
 import type { Clock } from "../platform/clock.ts";
@@ -27,8 +28,18 @@ export interface PendingSnapshot {
   readonly marked: ReadonlySet<string>;
 }
 
+/** A pending record as search and timeline need it. Without its JSON, which is as large again. */
+export type PendingText = Omit<Envelope, "recordJson">;
+
+export interface PendingTexts {
+  /** Oldest first. */
+  readonly envelopes: readonly PendingText[];
+  /** Pending records that are not among them. */
+  readonly unloaded: number;
+}
+
 interface LoadedText {
-  readonly envelope: Envelope;
+  readonly envelope: PendingText;
   readonly bytes: number;
 }
 
@@ -36,17 +47,26 @@ export class PendingView {
   readonly #fs: DurableFs;
   readonly #layout: QueueLayout;
   readonly #clock: Clock;
+  readonly #textBytesMax: number;
   #snapshot: PendingSnapshot = { ulids: [], marked: new Set() };
-  #mtimeMs = Number.NaN;
+  /** The directory as it was when the snapshot was taken, if that proves anything. */
+  #seen: { readonly ino: number; readonly mtimeMs: number } | undefined;
   #running: Promise<PendingSnapshot> | undefined;
   #next: Promise<PendingSnapshot> | undefined;
   #sizes = new Map<string, number>();
   #texts = new Map<string, LoadedText>();
+  #loading: Promise<unknown> = Promise.resolve();
 
-  constructor(fs: DurableFs, layout: QueueLayout, clock: Clock) {
+  constructor(
+    fs: DurableFs,
+    layout: QueueLayout,
+    clock: Clock,
+    limits: { readonly textBytesMax?: number } = {},
+  ) {
     this.#fs = fs;
     this.#layout = layout;
     this.#clock = clock;
+    this.#textBytesMax = limits.textBytesMax ?? TEXT_BYTES_MAX;
   }
 
   /** The names as they are now. Who calls while a listing runs waits for the next one. */
@@ -74,23 +94,34 @@ export class PendingView {
     return this.#sizes.get(ulid) ?? this.#sizeOf(ulid);
   }
 
-  /** All pending envelopes with their texts, oldest first, and how many did not fit. */
-  async texts(): Promise<{ envelopes: Envelope[]; unloaded: number }> {
+  /** All pending records with their texts, and how many are missing. */
+  texts(): Promise<PendingTexts> {
+    // One after another: the second finds what the first has read.
+    const texts = this.#loading.then(() => this.#loadTexts());
+    this.#loading = texts.catch(() => {}); // its own caller hears of it
+    return texts;
+  }
+
+  async #loadTexts(): Promise<PendingTexts> {
     const { ulids } = await this.refresh();
     const known = this.#texts;
     const texts = new Map<string, LoadedText>();
     let bytes = 0;
     let unloaded = 0;
+    let full = false;
     await eachOf(ulids, async (ulid) => {
-      const room = TEXT_BYTES_MAX - bytes;
-      const loaded = known.get(ulid) ?? (room > 0 ? await this.#load(ulid) : "no room");
-      if (loaded === undefined) return; // ingested meanwhile, or at fault
-      if (loaded === "no room" || loaded.bytes > TEXT_BYTES_MAX - bytes) {
+      // Once one did not fit no further file is read: each question would read them all again.
+      const loaded = known.get(ulid) ?? (full ? "missing" : await this.#load(ulid));
+      if (loaded === undefined) return; // ingested meanwhile
+      if (loaded === "missing") {
         unloaded++;
-        return;
+      } else if (loaded.bytes > this.#textBytesMax - bytes) {
+        unloaded++;
+        full = true;
+      } else {
+        bytes += loaded.bytes;
+        texts.set(ulid, loaded);
       }
-      bytes += loaded.bytes;
-      texts.set(ulid, loaded);
     });
     this.#texts = texts;
     const envelopes = ulids.map((ulid) => texts.get(ulid)?.envelope);
@@ -107,15 +138,15 @@ export class PendingView {
 
   async #list(): Promise<PendingSnapshot> {
     try {
-      const { mtimeMs } = await this.#fs.facts(this.#layout.dir);
-      if (mtimeMs === this.#mtimeMs) return this.#snapshot;
+      const { ino, mtimeMs } = await this.#fs.facts(this.#layout.dir);
+      if (ino === this.#seen?.ino && mtimeMs === this.#seen.mtimeMs) return this.#snapshot;
       this.#snapshot = sortNames(await this.#fs.names(this.#layout.dir));
       const settled = this.#clock.nowMs() - mtimeMs > SETTLED_MS;
-      this.#mtimeMs = settled ? mtimeMs : Number.NaN;
+      this.#seen = settled ? { ino, mtimeMs } : undefined;
     } catch (error) {
       if (!isErrno(error, "ENOENT")) throw error;
       this.#snapshot = { ulids: [], marked: new Set() }; // no queue yet
-      this.#mtimeMs = Number.NaN;
+      this.#seen = undefined;
     }
     return this.#snapshot;
   }
@@ -129,9 +160,12 @@ export class PendingView {
     }
   }
 
-  async #load(ulid: string): Promise<LoadedText | undefined> {
-    const envelope = await readPending(this.#fs, this.#layout, ulid);
-    return envelope && { envelope, bytes: 2 * envelope.recordJson.length };
+  async #load(ulid: string): Promise<LoadedText | "missing" | undefined> {
+    const look = await readPending(this.#fs, this.#layout, ulid);
+    if (!look) return undefined;
+    if (look.fault) return "missing";
+    const { appendedAt, record, sha256, recordJson } = look.envelope;
+    return { envelope: { ulid, appendedAt, record, sha256 }, bytes: 2 * recordJson.length };
   }
 }
 
