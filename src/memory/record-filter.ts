@@ -1,6 +1,6 @@
 /** Filters: from what callers write to what stores and the pending overlay understand. Pure. */
 import { MemspoolError } from "../errors.ts";
-import { type MemoryRecord, timeMs, withDefaults } from "../record/memory-record.ts";
+import { isoTimeSchema, type MemoryRecord, timeMs, withDefaults } from "../record/memory-record.ts";
 import type { RecordFilter } from "../store/memory-store.ts";
 import type { FilterInput } from "./memory.ts";
 
@@ -31,8 +31,7 @@ function projectScope(
 }
 
 function bound(name: string, time: string): number {
-  const ms = timeMs(time);
-  if (!Number.isNaN(ms)) return ms;
+  if (isoTimeSchema.safeParse(time).success) return timeMs(time);
   throw new MemspoolError(
     "INVALID_ARGUMENT",
     `${name} is not an ISO 8601 date or date-time. Write it as 2026-03-01 or 2026-03-01T09:30:00Z.`,

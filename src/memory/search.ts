@@ -4,39 +4,50 @@
  * Guarantees: a record that was acknowledged before the call is looked at, whichever process wrote
  * it and whether or not it has been ingested: pending first, then the store, the direction in
  * which records move. With the store away, pending records are still found and the answer says
- * what is missing. Pages of one question do not shift while records arrive.
+ * what is missing. Pages of one question do not shift while records arrive or move into the store,
+ * and the event loop serves others meanwhile.
  */
-import { setImmediate as nextTurn } from "node:timers/promises";
-import { z } from "zod";
 import { MemspoolError } from "../errors.ts";
-import type { Envelope } from "../record/envelope.ts";
-import { PAGE_LIMIT_MAX, QUERY_CHARS_MAX, SEARCH_LIMIT_DEFAULT } from "../record/limits.ts";
-import { ulidSchema } from "../record/memory-record.ts";
-import type { CandidateSet, RecordFilter } from "../store/memory-store.ts";
+import { QUERY_CHARS_MAX, SEARCH_LIMIT_DEFAULT } from "../record/limits.ts";
+import type { CandidateSet, RecordFilter, StoredRecord } from "../store/memory-store.ts";
 import {
   type MeasuredText,
   measureText,
   mergeStatistics,
   NO_STATISTICS,
   rankCandidates,
+  type TermStatistics,
 } from "../text/rank.ts";
 import { queryTerms } from "../text/terms.ts";
-import { decodeCursor, encodeCursor, invalidCursor, questionHash } from "./cursor.ts";
-import type { SearchInput, SearchResult } from "./memory.ts";
+import { questionHash } from "./cursor.ts";
+import { LoopTurns } from "./loop-turns.ts";
+import type { SearchHit, SearchInput, SearchResult } from "./memory.ts";
 import type { MemoryParts } from "./parts.ts";
+import { PendingTerms } from "./pending-terms.ts";
 import { matchesFilter, recordFilter } from "./record-filter.ts";
+import {
+  cursorPrecision,
+  isBehind,
+  readPosition,
+  statisticsOf,
+  writePosition,
+} from "./search-position.ts";
 import { askStore } from "./store-access.ts";
-import { type KnownRecord, summarise, supersessions } from "./summary.ts";
+import { type KnownRecord, newerId, summarise, supersessions } from "./summary.ts";
+import { pageLimit } from "./whole-number.ts";
 
 /** The best this many of each side are scored; pages end there. */
 export const CANDIDATE_COUNT_MAX = 500;
-/** Texts measured before the event loop gets a turn. */
-const MEASURE_TURN_COUNT = 64;
 
 export type SearchParts = Pick<MemoryParts, "view" | "store" | "project" | "clock">;
 
 interface Candidate extends KnownRecord {
-  readonly measured?: MeasuredText;
+  readonly measured: MeasuredText;
+}
+
+interface Hit {
+  readonly candidate: Candidate;
+  readonly score: number;
 }
 
 interface PendingTexts {
@@ -48,18 +59,9 @@ interface PendingTexts {
   readonly unloaded: number;
 }
 
-const positionSchema = z.strictObject({
-  q: z.string(),
-  /** Last record of the page before. */
-  u: ulidSchema,
-  /** No record with a greater id belongs to these pages. */
-  m: ulidSchema,
-});
-
 export class Search {
   readonly #parts: SearchParts;
-  /** A pending text is measured once, not once a question. */
-  readonly #measured = new WeakMap<Envelope, MeasuredText>();
+  readonly #pendingTerms = new PendingTerms();
 
   constructor(parts: SearchParts) {
     this.#parts = parts;
@@ -68,14 +70,16 @@ export class Search {
   /** @throws MemspoolError INVALID_ARGUMENT, CURSOR_INVALID */
   async search(input: SearchInput): Promise<SearchResult> {
     refuseLongQuery(input.query);
-    const limit = Math.min(input.limit ?? SEARCH_LIMIT_DEFAULT, PAGE_LIMIT_MAX);
+    const limit = pageLimit(input.limit, SEARCH_LIMIT_DEFAULT);
     const filter = recordFilter(input, this.#parts.project);
     const terms = queryTerms(input.query);
     const question = questionHash([input.query, filter]);
-    const position = input.cursor === undefined ? undefined : readCursor(input.cursor, question);
+    const position =
+      input.cursor === undefined ? undefined : readPosition(input.cursor, question, terms);
     if (terms.length === 0) return { results: [] };
 
-    const pending = await this.#pending(terms, filter, position?.m);
+    const turns = new LoopTurns();
+    const pending = await this.#pending(terms, filter, position?.m, turns);
     const stored = await askStore(() =>
       this.#parts.store.candidates({
         terms,
@@ -84,17 +88,36 @@ export class Search {
         ...(position === undefined ? {} : { ulidMax: position.m }),
       }),
     );
-    const ranked = this.#rank(terms, pending, stored.value);
-    const from =
-      position === undefined ? 0 : ranked.findIndex(({ ulid }) => ulid === position.u) + 1;
-    if (position !== undefined && from === 0) throw invalidCursor();
-    const page = ranked.slice(from, from + limit);
+    const candidates = await merge(pending, stored.value?.candidates ?? [], turns);
+    const newest = position?.m ?? newestId(candidates);
+    const statistics = position
+      ? statisticsOf(position, terms)
+      : statisticsNow(terms, pending, stored.value);
+    const ranked = rank(terms, candidates, statistics, newest).filter(
+      ({ candidate: { ulid }, score }) =>
+        position === undefined || isBehind({ ulid, score }, position),
+    );
+    const page = ranked.slice(0, limit);
     const last = page.at(-1);
-    const more = from + page.length < ranked.length && last !== undefined;
-    const newest = position?.m ?? newestUlid(ranked);
+    const results: SearchHit[] = [];
+    for (const { candidate, score } of page) {
+      results.push({ ...summarise(candidate, terms), score: roundScore(score) });
+      await turns.worked(candidate.record.surface.length);
+    }
     return {
-      results: page.map((hit) => ({ ...summarise(hit, terms), score: roundScore(hit.score) })),
-      ...(more ? { next_cursor: encodeCursor({ q: question, u: last.ulid, m: newest }) } : {}),
+      results,
+      ...(last && ranked.length > page.length
+        ? {
+            next_cursor: writePosition({
+              question,
+              ulid: last.candidate.ulid,
+              score: last.score,
+              newest,
+              terms,
+              statistics,
+            }),
+          }
+        : {}),
       ...(pending.unloaded > 0 ? { unsearched: pending.unloaded } : {}),
       ...(stored.error === undefined ? {} : { store_error: stored.error }),
     };
@@ -104,62 +127,76 @@ export class Search {
     terms: readonly string[],
     filter: RecordFilter,
     ulidMax: string | undefined,
+    turns: LoopTurns,
   ): Promise<PendingTexts> {
     const { envelopes, unloaded } = await this.#parts.view.texts();
     const superseded = supersessions(envelopes);
     const measured = new Map<string, MeasuredText>();
     const candidates: Candidate[] = [];
-    for (const [index, envelope] of envelopes.entries()) {
-      if (index % MEASURE_TURN_COUNT === MEASURE_TURN_COUNT - 1) await nextTurn();
+    for (const envelope of envelopes) {
       const { ulid, appendedAt, record } = envelope;
-      const text = this.#measure(envelope);
+      const text = await this.#pendingTerms.measure(envelope, terms, turns);
       measured.set(ulid, text);
       if (ulidMax !== undefined && ulid > ulidMax) continue;
-      if (!terms.some((term) => text.frequencies.has(term))) continue;
+      if (text.frequencies.size === 0) continue;
       if (!matchesFilter(filter, record, appendedAt)) continue;
       candidates.push({ ulid, appendedAt, record, state: "pending", measured: text });
     }
     return { candidates, measured, superseded, unloaded };
   }
-
-  #measure(envelope: Envelope): MeasuredText {
-    const known = this.#measured.get(envelope);
-    if (known) return known;
-    const text = measureText(envelope.record);
-    this.#measured.set(envelope, text);
-    return text;
-  }
-
-  #rank(
-    terms: readonly string[],
-    pending: PendingTexts,
-    stored: CandidateSet | undefined,
-  ): (Candidate & { score: number })[] {
-    // A record that moved between the two looks is in both: the store has the last word.
-    const inStore = new Set(stored?.candidates.map(({ ulid }) => ulid));
-    const candidates: Candidate[] = [
-      ...(stored?.candidates ?? []).map((record) => ({ ...record, state: "ingested" as const })),
-      ...pending.candidates.filter(({ ulid }) => !inStore.has(ulid)),
-    ].map((candidate) => {
-      const supersededBy = maxId(candidate.supersededBy, pending.superseded.get(candidate.ulid));
-      return supersededBy === undefined ? candidate : { ...candidate, supersededBy };
-    });
-    const texts = [...pending.measured].filter(([ulid]) => !inStore.has(ulid));
-    const statistics = mergeStatistics(
-      stored ?? NO_STATISTICS,
-      terms,
-      texts.map(([, text]) => text),
-    );
-    return rankCandidates({ terms, candidates, ...statistics })
-      .slice(0, CANDIDATE_COUNT_MAX)
-      .map(({ candidate, score }) => ({ ...candidate, score }));
-  }
 }
 
-function readCursor(cursor: string, question: string): z.infer<typeof positionSchema> {
-  const position = decodeCursor(cursor, positionSchema);
-  if (position.q !== question) throw invalidCursor();
-  return position;
+/** Both sides, each record once, with the newest id that supersedes it. */
+async function merge(
+  pending: PendingTexts,
+  stored: readonly StoredRecord[],
+  turns: LoopTurns,
+): Promise<Candidate[]> {
+  const candidates: Candidate[] = [];
+  for (const { ulid, appendedAt, record, supersededBy } of stored) {
+    const measured = pending.measured.get(ulid) ?? measureText(record);
+    candidates.push({ ulid, appendedAt, record, state: "ingested", measured, supersededBy });
+    await turns.worked(record.surface.length);
+  }
+  // A record that moved between the two looks is in both: the store has the last word.
+  const inStore = new Set(stored.map(({ ulid }) => ulid));
+  candidates.push(...pending.candidates.filter(({ ulid }) => !inStore.has(ulid)));
+  return candidates.map((candidate) => ({
+    ...candidate,
+    supersededBy: newerId(candidate.supersededBy, pending.superseded.get(candidate.ulid)),
+  }));
+}
+
+/** Best first, at most CANDIDATE_COUNT_MAX. What came after `newest` does not lower a record yet. */
+function rank(
+  terms: readonly string[],
+  candidates: readonly Candidate[],
+  statistics: TermStatistics,
+  newest: string,
+): Hit[] {
+  const ranking = candidates.map((candidate) => {
+    const { ulid, record, measured, supersededBy = "" } = candidate;
+    const lowered = supersededBy !== "" && supersededBy <= newest;
+    return { ulid, record, measured, supersededBy: lowered ? supersededBy : undefined, candidate };
+  });
+  return rankCandidates({ ...statistics, terms, candidates: ranking })
+    .slice(0, CANDIDATE_COUNT_MAX)
+    .map(({ candidate: { candidate }, score }) => ({ candidate, score }));
+}
+
+function statisticsNow(
+  terms: readonly string[],
+  pending: PendingTexts,
+  stored: CandidateSet | undefined,
+): TermStatistics {
+  const inStore = new Set(stored?.candidates.map(({ ulid }) => ulid));
+  const others = [...pending.measured].filter(([ulid]) => !inStore.has(ulid));
+  const merged = mergeStatistics(
+    stored ?? NO_STATISTICS,
+    terms,
+    others.map(([, text]) => text),
+  );
+  return cursorPrecision(merged);
 }
 
 function refuseLongQuery(query: string): void {
@@ -172,12 +209,14 @@ function refuseLongQuery(query: string): void {
   );
 }
 
-function newestUlid(records: readonly { readonly ulid: string }[]): string {
-  return records.reduce((newest, { ulid }) => (ulid > newest ? ulid : newest), "");
-}
-
-function maxId(one: string | undefined, other: string | undefined): string | undefined {
-  return one === undefined || (other !== undefined && other > one) ? other : one;
+/** Of the records and of those that supersede them. */
+function newestId(candidates: readonly Candidate[]): string {
+  let newest = "";
+  for (const { ulid, supersededBy = "" } of candidates) {
+    if (ulid > newest) newest = ulid;
+    if (supersededBy > newest) newest = supersededBy;
+  }
+  return newest;
 }
 
 function roundScore(score: number): number {

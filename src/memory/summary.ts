@@ -46,3 +46,8 @@ export function supersessions(
   }
   return by;
 }
+
+/** The newer of two ids, either of which may be absent. */
+export function newerId(one: string | undefined, other: string | undefined): string | undefined {
+  return one === undefined || (other !== undefined && other > one) ? other : one;
+}
