@@ -1,20 +1,21 @@
 /**
- * The timeline of a session, a project or everything, and the lists of projects, sessions and tags.
+ * The timeline of a session, a project or everything.
  *
  * Guarantees: pending records are in it, whichever process wrote them. Order: `occurred_at`, else
  * `appended_at`, then id; pages continue behind the last record of the page before.
  */
 import { z } from "zod";
-import type { Envelope } from "../record/envelope.ts";
-import { PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX } from "../record/limits.ts";
-import { ulidSchema, withDefaults } from "../record/memory-record.ts";
-import type { Facet, FacetKind, RecordFilter, TimelineQuery } from "../store/memory-store.ts";
+import { PAGE_LIMIT_DEFAULT } from "../record/limits.ts";
+import { ulidSchema } from "../record/memory-record.ts";
+import type { RecordFilter, TimelineQuery } from "../store/memory-store.ts";
 import { decodeCursor, encodeCursor, invalidCursor, questionHash } from "./cursor.ts";
 import type { RecentInput, RecentResult } from "./memory.ts";
+import { nameList } from "./name-list.ts";
 import type { MemoryParts } from "./parts.ts";
 import { matchesFilter, recordFilter, recordTimeMs } from "./record-filter.ts";
 import { askStore } from "./store-access.ts";
-import { type KnownRecord, summarise, supersessions } from "./summary.ts";
+import { type KnownRecord, newerId, summarise, supersessions } from "./summary.ts";
+import { pageLimit } from "./whole-number.ts";
 
 export type RecentParts = Pick<MemoryParts, "view" | "store" | "project">;
 
@@ -27,11 +28,11 @@ interface Placed extends KnownRecord {
 /** @throws MemspoolError INVALID_ARGUMENT, CURSOR_INVALID */
 export async function recentRecords(parts: RecentParts, input: RecentInput): Promise<RecentResult> {
   const filter = recordFilter(input, parts.project);
-  const limit = Math.min(input.limit ?? PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX);
+  const limit = pageLimit(input.limit, PAGE_LIMIT_DEFAULT);
   const list = input.list ?? "records";
   return list === "records"
     ? timeline(parts, input, filter, limit)
-    : names(parts, list, filter, limit);
+    : nameList(parts, list, filter, { limit, cursor: input.cursor });
 }
 
 async function timeline(
@@ -59,10 +60,8 @@ async function timeline(
     }
   }
   for (const record of stored.value ?? []) {
-    merged.set(
-      record.ulid,
-      placed(record, "ingested", superseded.get(record.ulid) ?? record.supersededBy),
-    );
+    const supersededBy = newerId(record.supersededBy, superseded.get(record.ulid));
+    merged.set(record.ulid, placed(record, "ingested", supersededBy));
   }
   const sign = order === "newest" ? -1 : 1;
   const ordered = [...merged.values()]
@@ -102,43 +101,4 @@ function readCursor(cursor: string, question: string): { atMs: number; ulid: str
   const position = decodeCursor(cursor, positionSchema);
   if (position.q !== question) throw invalidCursor();
   return { atMs: position.t, ulid: position.u };
-}
-
-async function names(
-  parts: RecentParts,
-  kind: FacetKind,
-  filter: RecordFilter,
-  limit: number,
-): Promise<RecentResult> {
-  const { envelopes, unloaded } = await parts.view.texts();
-  const stored = await askStore(() => parts.store.facets(kind, filter, limit));
-  // A record that was ingested between the two looks would count twice.
-  const ingested = await askStore(() => parts.store.lookup(envelopes.map(({ ulid }) => ulid)));
-  const facets = new Map((stored.value ?? []).map((facet) => [facet.name, facet]));
-  for (const envelope of envelopes) {
-    if (ingested.value?.has(envelope.ulid)) continue;
-    if (!matchesFilter(filter, envelope.record, envelope.appendedAt)) continue;
-    for (const name of namesOf(kind, envelope))
-      facets.set(name, counted(facets.get(name), name, envelope));
-  }
-  const newest = [...facets.values()].sort((one, other) => (one.lastAt < other.lastAt ? 1 : -1));
-  return {
-    names: newest
-      .slice(0, limit)
-      .map(({ name, count, lastAt }) => ({ name, count, last_at: lastAt })),
-    ...(unloaded > 0 ? { unsearched: unloaded } : {}),
-    ...(stored.error === undefined ? {} : { store_error: stored.error }),
-  };
-}
-
-function namesOf(kind: FacetKind, { record }: Envelope): readonly string[] {
-  if (kind === "tags") return [...new Set(record.tags)];
-  if (kind === "projects") return [withDefaults(record).project];
-  return record.session_id === undefined ? [] : [record.session_id];
-}
-
-function counted(facet: Facet | undefined, name: string, envelope: Envelope): Facet {
-  const at = new Date(recordTimeMs(envelope.record, envelope.appendedAt)).toISOString();
-  if (!facet) return { name, count: 1, lastAt: at };
-  return { name, count: facet.count + 1, lastAt: at > facet.lastAt ? at : facet.lastAt };
 }
