@@ -9,16 +9,18 @@ import { setTimeout as pause } from "node:timers/promises";
 import { MemspoolError } from "../errors.ts";
 import type { FlushInput, FlushResult } from "./memory.ts";
 import type { MemoryParts } from "./parts.ts";
+import { checkedNumber } from "./whole-number.ts";
 
 export type FlushParts = Pick<MemoryParts, "view" | "clock" | "askToDrain">;
 
 export const FLUSH_TIMEOUT_DEFAULT_MS = 30_000;
 const LOOK_MS = 50;
 
-/** @throws MemspoolError FLUSH_CANCELLED */
+/** @throws MemspoolError FLUSH_CANCELLED, INVALID_ARGUMENT */
 export async function flushQueue(parts: FlushParts, input: FlushInput): Promise<FlushResult> {
   const startedMs = parts.clock.monotonicMs();
-  const timeoutMs = input.timeout_ms ?? FLUSH_TIMEOUT_DEFAULT_MS;
+  const timeoutMs = checkedNumber("timeout_ms", input.timeout_ms ?? FLUSH_TIMEOUT_DEFAULT_MS, 0);
+  refuseIfCancelled(input.signal);
   const wanted = (await parts.view.refresh()).ulids;
   const total = wanted.length;
   let remaining = total;
