@@ -13,7 +13,8 @@ export class EventHub implements Events {
 
   emit<N extends EventName>(event: N, fields: EventFields[N]): void {
     const whole = { event, fields } as MemspoolEvent;
-    for (const subscriber of this.#subscribers) {
+    // A copy: a subscriber may end its subscription and begin another.
+    for (const subscriber of [...this.#subscribers]) {
       try {
         subscriber(whole);
       } catch {

@@ -43,20 +43,15 @@ export class Captures {
 
   /** @throws as {@link import("../queue/capture-queue.ts").CaptureQueue.append} */
   async capture(input: CaptureInput): Promise<Receipt> {
+    const receipt = await this.#append(input);
+    this.#captured++;
+    this.#failing = undefined;
     try {
-      const { record, retryUlid } = this.#split(input);
-      const receipt = await this.#parts.queue.append(record, { retryUlid });
-      this.#captured++;
-      this.#failing = undefined;
       this.#parts.onCaptured();
-      return receipt;
-    } catch (error) {
-      this.#failed++;
-      // A refused record says nothing about the next one; a disk that fails does.
-      const { code } = reportError(error);
-      if (DISK_CODES.has(code)) this.#failing = code;
-      throw error;
+    } catch {
+      // A hint to others. The record is on disk: whatever fails here, the capture has not.
     }
+    return receipt;
   }
 
   /**
@@ -69,6 +64,19 @@ export class Captures {
     return Promise.all(
       inputs.map((input) => this.capture(input as CaptureInput).catch(captureFailure)),
     );
+  }
+
+  async #append(input: CaptureInput): Promise<Receipt> {
+    try {
+      const { record, retryUlid } = this.#split(input);
+      return await this.#parts.queue.append(record, { retryUlid });
+    } catch (error) {
+      this.#failed++;
+      // A refused record says nothing about the next one; a disk that fails does.
+      const { code } = reportError(error);
+      if (DISK_CODES.has(code)) this.#failing = code;
+      throw error;
+    }
   }
 
   #split(input: CaptureInput): { record: MemoryRecord; retryUlid: string | undefined } {

@@ -2,7 +2,8 @@
  * Tells listeners that something may have changed, at most once an interval.
  *
  * Guarantees: after the last change listeners are told within CHANGE_INTERVAL_MS; a burst becomes
- * one call at its start and one at its end. Timers do not keep the process alive.
+ * one call at its start and one at its end. A listener that throws is left out; neither the others
+ * nor who reported the change notice. Timers do not keep the process alive.
  */
 export const CHANGE_INTERVAL_MS = 1_000;
 
@@ -39,6 +40,13 @@ export class ChangeSignal {
       if (this.#again) this.#tell();
     }, CHANGE_INTERVAL_MS);
     this.#timer.unref();
-    for (const listener of this.#listeners) listener();
+    // A copy: a listener may end its subscription and begin another.
+    for (const listener of [...this.#listeners]) {
+      try {
+        listener();
+      } catch {
+        // What changed has happened, whoever hears of it: a capture must not fail by this.
+      }
+    }
   }
 }

@@ -4,13 +4,12 @@
  * Guarantees: never hangs on a store (STORE_ANSWER_MS) and never fails because one is away: that
  * is what it reports. Holds no record text.
  */
-
+import { reportError } from "../errors.ts";
 import { quarantineNames } from "../queue/quarantine-list.ts";
 import { ulidTimeMs } from "../record/record-id.ts";
 import type { CaptureCounts } from "./capture.ts";
 import type { AgeBucket, StatusReport } from "./memory.ts";
 import type { IngesterView, MemoryParts } from "./parts.ts";
-import { askStore } from "./store-access.ts";
 
 export type StatusParts = Omit<MemoryParts, "health" | "askToDrain" | "onCaptured" | "events">;
 
@@ -75,7 +74,8 @@ function reasonsOf(report: Omit<StatusReport, "state" | "reasons">): string[] {
   }
   if (ingester.delayed) {
     const { code, failures } = ingester.delayed;
-    reasons.push(`The ingester waits after ${failures} failures in a row (${code}).`);
+    const times = failures === 1 ? "a failure" : `${failures} failures in a row`;
+    reasons.push(`The ingester waits after ${times} (${code}).`);
   }
   if (queue.oldest_age_ms !== null && queue.oldest_age_ms > BACKLOG_OLD_MS) {
     const seconds = Math.round(queue.oldest_age_ms / 1_000);
@@ -83,9 +83,8 @@ function reasonsOf(report: Omit<StatusReport, "state" | "reasons">): string[] {
     reasons.push(`The oldest pending record is ${seconds} s old${who}.`);
   }
   if (queue.quarantined > 0) {
-    reasons.push(
-      `${queue.quarantined} records are in quarantine; see \`memspool quarantine list\`.`,
-    );
+    const records = queue.quarantined === 1 ? "1 record is" : `${queue.quarantined} records are`;
+    reasons.push(`${records} in quarantine; see \`memspool quarantine list\`.`);
   }
   return reasons;
 }
@@ -116,8 +115,13 @@ async function storeStatus(
     timer = setTimeout(() => resolve(undefined), STORE_ANSWER_MS);
   });
   try {
-    const answer = await Promise.race([askStore(() => parts.store.stats()), silence]);
-    if (answer?.value) {
+    // Whatever the store fails with, status is what says so.
+    const asked = parts.store.stats().then(
+      (value) => ({ value }),
+      (error: unknown) => ({ error: reportError(error) }),
+    );
+    const answer = await Promise.race([asked, silence]);
+    if (answer && "value" in answer) {
       const { kind, records, bytes } = answer.value;
       return { kind, state: "ok", records, bytes, error: null };
     }
