@@ -7,7 +7,7 @@
  */
 import { createHash } from "node:crypto";
 import { CaptureQueueSchemaError, MemspoolError } from "../errors.ts";
-import { type MemoryRecord, memoryRecordSchema } from "./memory-record.ts";
+import { isRecord, type MemoryRecord } from "./memory-record.ts";
 
 export const SCHEMA_VERSION = 1;
 
@@ -57,7 +57,7 @@ export function decodeEnvelope(bytes: Buffer, ulid: string): Envelope {
   if (!parsed) throw fault("ENVELOPE_NOT_JSON", name, "is not a JSON object");
   const { schema_version: version } = parsed;
   if (version !== undefined && version !== SCHEMA_VERSION) {
-    throw new CaptureQueueSchemaError(name, version);
+    throw new CaptureQueueSchemaError(name, nameable(version));
   }
   if (parsed.ulid !== ulid) throw fault("ENVELOPE_ID_MISMATCH", name, "holds another id");
   const { appended_at: appendedAt, sha256 } = parsed;
@@ -69,14 +69,18 @@ export function decodeEnvelope(bytes: Buffer, ulid: string): Envelope {
   ) {
     throw fault("ENVELOPE_CHECKSUM_MISMATCH", name, "does not match its checksum");
   }
-  const record = memoryRecordSchema.safeParse(parsed.record);
-  if (!record.success || typeof sha256 !== "string" || Number.isNaN(Date.parse(`${appendedAt}`))) {
+  const { record } = parsed;
+  if (
+    !isRecord(record) ||
+    typeof sha256 !== "string" ||
+    Number.isNaN(Date.parse(`${appendedAt}`))
+  ) {
     throw fault("ENVELOPE_RECORD_INVALID", name, "holds no record of this version");
   }
   return {
     ulid,
     appendedAt: appendedAt as string,
-    record: parsed.record as MemoryRecord,
+    record,
     recordJson: text.slice(head.length, -TAIL_CHARS),
     sha256,
   };
@@ -95,6 +99,12 @@ function parseObject(text: string): Record<string, unknown> | undefined {
   } catch {
     return undefined; // a SyntaxError is the answer to the question, not a failure
   }
+}
+
+/** What a message may say of a version that could be anything, of any size. */
+function nameable(version: unknown): unknown {
+  if (typeof version === "string") return version.slice(0, 64);
+  return typeof version === "object" && version !== null ? "that is no number" : version;
 }
 
 function checksumHolds(bytes: Buffer, checksum: unknown): boolean {

@@ -96,10 +96,7 @@ export function withDefaults(record: MemoryRecord): MemoryRecord & {
  *   size. Neither repeats any of the record's text.
  */
 export function parseRecord(input: unknown, textBytesMax = RECORD_TEXT_BYTES_MAX): MemoryRecord {
-  const metadata = (input as { metadata?: unknown } | null | undefined)?.metadata;
-  if (depthOf(metadata) > METADATA_DEPTH_MAX) {
-    throw recordInvalid([`metadata is nested deeper than ${METADATA_DEPTH_MAX} levels`]);
-  }
+  boundMetadata(input);
   const parsed = memoryRecordSchema.safeParse(input, { reportInput: true });
   if (!parsed.success) throw recordInvalid(describeIssues(parsed.error));
   // The caller's own values, not the schema's copies: a copy loses a metadata key "__proto__".
@@ -124,16 +121,32 @@ function recordInvalid(problems: string[]): MemspoolError {
   );
 }
 
-/** Levels of arrays and objects, counted only just beyond the limit. */
-function depthOf(value: unknown): number {
-  let level = [value];
+/** True for a record as {@link parseRecord} lets through, sizes of strings apart. */
+export function isRecord(value: unknown): value is MemoryRecord {
+  try {
+    boundMetadata(value);
+  } catch (error) {
+    if (error instanceof MemspoolError) return false;
+    throw error;
+  }
+  return memoryRecordSchema.safeParse(value).success;
+}
+
+/**
+ * Keeps the schema, which calls itself level by level, from metadata that would exhaust the stack,
+ * and from objects that hold one another, which would double at every level.
+ */
+function boundMetadata(input: unknown): void {
+  let level: unknown[] = [(input as { metadata?: unknown } | null | undefined)?.metadata];
   for (let depth = 0; depth <= METADATA_DEPTH_MAX; depth++) {
     level = level.flatMap((item) =>
       typeof item === "object" && item !== null ? Object.values(item) : [],
     );
-    if (level.length === 0) return depth;
+    if (level.length === 0) return;
+    // A value takes two bytes of JSON at the least: itself and what parts it from the next.
+    refuseOver("metadata, at the least,", 2 * level.length, RECORD_ATTRIBUTES_BYTES_MAX);
   }
-  return METADATA_DEPTH_MAX + 1;
+  throw recordInvalid([`metadata is nested deeper than ${METADATA_DEPTH_MAX} levels`]);
 }
 
 function refuseOver(what: string, bytes: number, bytesMax: number): void {

@@ -87,6 +87,20 @@ describe("the envelope", () => {
     expect(() => decodeEnvelope(Buffer.from(text), ULID)).toThrow(/schema_version 99/);
   });
 
+  it("X2: a schema_version of any size and depth makes a short message", () => {
+    for (const version of [`"${"9".repeat(100_000)}"`, `${"[".repeat(1e5)}1${"]".repeat(1e5)}`]) {
+      const act = () => decodeEnvelope(Buffer.from(`{"schema_version":${version}}`), ULID);
+      expect(act).toThrow(CaptureQueueSchemaError);
+      expect(act).toThrow(/^.{1,250}$/);
+    }
+  });
+
+  it("X2: metadata too deep for the schema is the record's fault, not a crash of its reader", () => {
+    const deep = `{"surface":"x","metadata":${'{"a":'.repeat(1e5)}1${"}".repeat(1e5)}}`;
+    const bytes = encodeEnvelope(ULID, AT, deep, textSha256("x"));
+    expect(codeOf(() => decodeEnvelope(bytes, ULID))).toBe("ENVELOPE_RECORD_INVALID");
+  });
+
   it("Q3: keeps any string, hash included, whatever its code units", () => {
     const anyString = fc.string({
       unit: fc.integer({ min: 0, max: 0xffff }).map((unit) => String.fromCharCode(unit)),

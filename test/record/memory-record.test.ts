@@ -75,6 +75,15 @@ describe("a record", () => {
     expect(refusal({ surface: "x", metadata: deep }).message).toContain("nested deeper");
   });
 
+  it("X2: metadata whose objects hold one another is refused before it is walked", () => {
+    const knot: Record<string, unknown> = {};
+    Object.assign(knot, { one: knot, other: knot });
+    expect(refusal({ surface: "x", metadata: knot }).code).toBe("RECORD_TOO_LARGE");
+    const ring: Record<string, unknown> = {};
+    ring.next = ring;
+    expect(refusal({ surface: "x", metadata: ring }).code).toBe("RECORD_INVALID");
+  });
+
   it("Q3: keeps a metadata key that is called __proto__", () => {
     const input = JSON.parse('{"surface":"x","metadata":{"__proto__":{"a":1}}}');
     expect(JSON.stringify(parseRecord(input).metadata)).toBe('{"__proto__":{"a":1}}');
