@@ -37,7 +37,10 @@ export interface Claim {
   readonly state: MarkState;
   /** Shows that the handler is alive. */
   touch(): void;
-  /** Leaves the mark with what was learnt; this process may claim again at once. */
+  /**
+   * Leaves the mark with what was learnt; this process may claim again at once. A mark that was
+   * taken over meanwhile is its new owner's and stays as it is.
+   */
   fail(state: MarkState): void;
   /** Removes the mark, if it is still ours. */
   release(): void;
@@ -121,6 +124,8 @@ export class Claims {
       fail: (failed) => {
         this.#active.delete(ulid);
         try {
+          const facts = this.#factsOfMark(ulid);
+          if (facts && !this.#ownMark(ulid, facts)) return;
           this.#fs.replace(markPath(this.#layout, ulid), this.#content(failed), "none");
         } catch (error) {
           // A full disk: the mark lies there since it was taken, and this process knows the rest.

@@ -62,11 +62,18 @@ export function reasonPath(path: string): string {
   return path.replace(/\.json$/, ".reason.json");
 }
 
-/** Finishes a move that a crash cut between link and unlink. Returns whether there was one. */
-export function finishMove(fs: DurableFsSync, layout: QueueLayout, ulid: string): boolean {
+/**
+ * Finishes a move that a crash cut between link and unlink. Returns whether there was one.
+ * @param file the quarantined envelope's name, with or without a number
+ */
+export function finishMove(
+  fs: DurableFsSync,
+  layout: QueueLayout,
+  ulid: string,
+  file: string,
+): boolean {
   const from = pendingPath(layout, ulid);
-  const to = quarantinePath(layout, ulid, 1);
-  if (!sameFile(fs, from, to)) return false;
+  if (!sameFile(fs, from, join(layout.quarantineDir, file))) return false;
   syncDirectorySync(fs, layout.quarantineDir);
   unlinkIfThere(fs, from);
   return true;

@@ -66,7 +66,7 @@ function finishMoves(parts: RecoverParts, pending: Set<string>): number {
   for (const name of parts.fs.names(parts.layout.quarantineDir)) {
     const ulid = quarantinedUlid(name);
     if (ulid === undefined || !pending.has(ulid)) continue;
-    if (finishMove(parts.fs, parts.layout, ulid)) {
+    if (finishMove(parts.fs, parts.layout, ulid, name)) {
       pending.delete(ulid);
       finished++;
     }
@@ -84,8 +84,8 @@ function removeIfOlder(parts: RecoverParts, path: string, ageMs: number): boolea
     else fs.unlink(path);
     return true;
   } catch (error) {
-    // Another process swept it, or it is a directory with something in it: not ours to remove.
-    if (isErrno(error, "ENOENT", "ENOTEMPTY", "EEXIST")) return false;
+    // Another process swept it, or it is not ours to remove. Rubbish stops nobody's start.
+    if (isErrno(error, "ENOENT", "ENOTEMPTY", "EEXIST", "EACCES", "EPERM", "EBUSY")) return false;
     throw error;
   }
 }

@@ -68,6 +68,24 @@ describe("recovery", () => {
     expect(events.all.at(-1)?.fields).toMatchObject({ moves_finished: 1, pending: 0 });
   });
 
+  it("Q12: finishes a cut move also where an envelope of the same id lay there before", () => {
+    const pending = put(join(layout.dir, `pending-${ULID}.json`), 0);
+    put(join(layout.quarantineDir, `pending-${ULID}.json`), 0);
+    linkSync(pending, join(layout.quarantineDir, `pending-${ULID}.2.json`));
+    run();
+    expect(existsSync(pending)).toBe(false);
+    expect(readdirSync(layout.quarantineDir)).toHaveLength(2);
+  });
+
+  it("Q12: a leftover that can not be removed stops nobody's start", () => {
+    const { fs, fail } = faultyFsSync();
+    const stuck = put(join(layout.dir, `.tmp-${ULID}-0123456789ab`), 4_000_000);
+    fail({ method: "unlink", errno: "EPERM" });
+    run(fs);
+    expect(existsSync(stuck)).toBe(true);
+    expect(events.all.at(-1)?.fields).toMatchObject({ temp_removed: 0 });
+  });
+
   it("Q12: another file of the same id in quarantine is no half-done move", () => {
     const pending = put(join(layout.dir, `pending-${ULID}.json`), 0);
     put(join(layout.quarantineDir, `pending-${ULID}.json`), 0);
