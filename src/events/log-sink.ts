@@ -33,6 +33,8 @@ export interface LogSinkOptions {
   readonly file: string;
   /** Where lines go instead; for tests. */
   readonly stream?: DestinationStream;
+  /** Descriptor of standard error; for tests. */
+  readonly stderrFd?: number;
 }
 
 /** @throws the system error if the log file can not be opened */
@@ -41,24 +43,28 @@ export function createLogSink(options: LogSinkOptions): (event: MemspoolEvent) =
   const logger = pino(
     {
       level: METHOD[options.level],
-      base: { pid: process.pid },
+      base: null,
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
       formatters: { level: (label) => ({ level: SEVERITY_OF[label] ?? label }) },
     },
-    options.stream ?? openDestination(options.file),
+    options.stream ?? openDestination(options.file, options.stderrFd ?? STDERR),
   );
-  return ({ event, fields }) => logger[METHOD[EVENT_SEVERITY[event]]]({ event, ...fields });
+  const { pid } = process;
+  // One object, so that an event with a `pid` of its own does not write the key twice.
+  return ({ event, fields }) => logger[METHOD[EVENT_SEVERITY[event]]]({ pid, event, ...fields });
 }
 
-function openDestination(file: string): DestinationStream {
+function openDestination(file: string, stderrFd: number): DestinationStream {
   if (file !== "") return destination({ dest: file, sync: true, mode: 0o600 });
-  // A pipe may have a reader that never reads. Through libuv such writes do not block; through a
-  // file call they would, and with them a thread that process exit waits for.
-  return fstatSync(STDERR).isFIFO() ? pipeDestination() : destination({ dest: STDERR, sync: true });
+  // A pipe may have a reader that never reads, and Node gives its children sockets for pipes.
+  // Through libuv writes to either do not block; through a file call they would.
+  const facts = fstatSync(stderrFd);
+  if (facts.isFIFO() || facts.isSocket()) return pipeDestination(stderrFd);
+  return destination({ dest: stderrFd, sync: true });
 }
 
-function pipeDestination(): DestinationStream {
-  const pipe = new Socket({ fd: STDERR, readable: false, writable: true });
+function pipeDestination(fd: number): DestinationStream {
+  const pipe = new Socket({ fd, readable: false, writable: true });
   pipe.unref();
   pipe.on("error", () => {}); // EPIPE: nobody reads the log any more, which harms nothing
   return {

@@ -45,13 +45,10 @@ describe("search", () => {
 
   it("S4: filters pending and ingested records alike", async () => {
     const bench = await MemoryBench.open();
-    const inputs = [
+    const ulids = await bench.capture(
       { surface: "heron 0", session_id: "s1", role: "user", tier: "semantic" },
       { surface: "heron 1", tags: ["a", "b"], source: "mail" },
       { surface: "heron 2", tags: ["a"], occurred_at: "2020-01-01T00:00:00Z" },
-    ] as const;
-    const ulids = await bench.capture(
-      ...inputs.map((input) => ({ ...input, tags: tagsOf(input) })),
     );
     const cases: [Partial<SearchInput>, number[]][] = [
       [{ session_id: "s1" }, [0]],
@@ -278,7 +275,3 @@ describe("search", () => {
     expect(turns).toBeGreaterThanOrEqual(8);
   });
 });
-
-function tagsOf(input: { readonly tags?: readonly string[] }): string[] | undefined {
-  return input.tags && [...input.tags];
-}
