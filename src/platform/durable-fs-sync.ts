@@ -34,16 +34,24 @@ import {
   O_NOFOLLOW,
   O_NONBLOCK,
 } from "./durable-fs.ts";
+import { isErrno } from "./errno.ts";
 
 export interface DurableFsSync {
   openExclusive(path: string): number;
   /** For appending, 0600, created if absent; ELOOP for a symlink. */
   openAppend(path: string): number;
+  /**
+   * For appending and {@link DurableFsSync.readAt}, 0600, created if absent; ELOOP for a symlink,
+   * never waits for a FIFO's other end. Crash: maybe an empty file.
+   */
+  openLog(path: string): number;
   openDirectory(path: string): number;
   /** For reading; ELOOP for a symlink, never waits for a FIFO's writer. */
   openRead(path: string): number;
   /** Fills the buffer from its start; returns the bytes read, 0 at the end. */
   read(fd: number, into: Uint8Array): number;
+  /** The same from a position of the file, which is not moved. */
+  readAt(fd: number, into: Uint8Array, position: number): number;
   write(fd: number, bytes: Uint8Array, offset: number, length: number): number;
   fsync(fd: number): void;
   truncate(fd: number, bytes: number): void;
@@ -59,11 +67,13 @@ export interface DurableFsSync {
   /** Of the name itself, a symlink is not followed. */
   facts(path: string): FileFacts;
   factsOfDescriptor(fd: number): FileFacts;
+  /** Names that an open file still has; 0 once it is deleted, and what is written is gone. */
+  linkCount(fd: number): number;
   names(directory: string): string[];
   /**
    * Replaces a small file through a temp file and a rename; "fsync" syncs the content first. The
    * directory is not synced and a short write goes unnoticed, so it is only for what is checked
-   * when it is read.
+   * when it is read. A symlink at the path is replaced itself, what it points to is not touched.
    */
   replace(path: string, content: string, durability: "fsync" | "none"): void;
 }
@@ -76,9 +86,16 @@ export const nodeDurableFsSync: DurableFsSync = {
       constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | O_NOFOLLOW,
       FILE_MODE,
     ),
+  openLog: (path) =>
+    openSync(
+      path,
+      constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | O_NOFOLLOW | O_NONBLOCK,
+      FILE_MODE,
+    ),
   openDirectory: (path) => openSync(path, constants.O_RDONLY | (constants.O_DIRECTORY ?? 0)),
   openRead: (path) => openSync(path, constants.O_RDONLY | O_NOFOLLOW | O_NONBLOCK),
   read: (fd, into) => readSync(fd, into, 0, into.length, null),
+  readAt: (fd, into, position) => readSync(fd, into, 0, into.length, position),
   write: (fd, bytes, offset, length) => writeSync(fd, bytes, offset, length, null),
   fsync: (fd) => fsyncSync(fd),
   truncate: (fd, bytes) => ftruncateSync(fd, bytes),
@@ -92,10 +109,17 @@ export const nodeDurableFsSync: DurableFsSync = {
   identityOfPath: (path) => statSync(path),
   facts: (path) => factsOf(lstatSync(path)),
   factsOfDescriptor: (fd) => factsOf(fstatSync(fd)),
+  linkCount: (fd) => fstatSync(fd).nlink,
   names: (directory) => readdirSync(directory),
-  replace: (path, content, durability) =>
-    writeFileAtomic.sync(path, content, { mode: FILE_MODE, fsync: durability === "fsync" }),
+  replace: (path, content, durability) => {
+    removeSymlink(path); // the library would write through it
+    writeFileAtomic.sync(path, content, { mode: FILE_MODE, fsync: durability === "fsync" });
+  },
 };
+
+function removeSymlink(path: string): void {
+  if (lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink()) unlinkSync(path);
+}
 
 /**
  * Writes all bytes, however many calls it takes.
@@ -116,5 +140,15 @@ export function syncDirectorySync(fs: DurableFsSync, directory: string): void {
     fs.fsync(fd);
   } finally {
     fs.close(fd);
+  }
+}
+
+/** Of the name itself, or undefined if there is none. */
+export function factsIfThere(fs: DurableFsSync, path: string): FileFacts | undefined {
+  try {
+    return fs.facts(path);
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return undefined;
+    throw error;
   }
 }

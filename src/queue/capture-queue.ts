@@ -196,7 +196,7 @@ export class CaptureQueue {
     ensureQueueDirectories(this.#fsSync, this.layout);
     let ids: readonly string[];
     try {
-      ids = await newestIds(this.#fs, this.layout);
+      ids = await newestIds(this.#fs, this.layout, this.#clock.nowMs());
     } catch (error) {
       const errno = errnoOf(error) ?? "unknown";
       throw new MemspoolError(

@@ -2,13 +2,16 @@
  * One pass of `ingestPending`: record by record, each under its mark.
  *
  * Guarantees: a record is read only after it is claimed, so one that another process has just
- * ingested is not handled again; the envelope goes before the mark, for the same reason. Small
+ * ingested is not handled again; the envelope goes before the mark, for the same reason. The
+ * high-water id is recorded before the newest record goes; until then that record lies there for
+ * all to see, so a disk too full for the rewrite keeps one record back and not all of them. Small
  * synchronous file calls run between the handler's awaits.
  */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { CaptureQueueSchemaError } from "../errors.ts";
-import { isErrno } from "../platform/errno.ts";
+import { errnoOf, isErrno } from "../platform/errno.ts";
 import type { MemoryRecord } from "../record/memory-record.ts";
+import { isFarAhead } from "../record/record-id.ts";
 import { type Claim, Claims, MARK_TOUCH_MS } from "./claim.ts";
 import { HighWater } from "./high-water.ts";
 import { pendingPath } from "./layout.ts";
@@ -41,24 +44,20 @@ export class IngestPass {
   constructor(parts: SetAsideParts) {
     this.#parts = parts;
     this.#claims = new Claims(parts.fs, parts.layout, parts.clock);
-    this.#highWater = new HighWater(parts.fs, parts.layout);
+    this.#highWater = new HighWater(parts.fs, parts.layout, parts.clock);
   }
 
   async run(handler: RecordHandler): Promise<number> {
-    const { fs, layout } = this.#parts;
-    if (!this.#recovered) {
-      recover(this.#parts);
-      this.#recovered = true;
-    }
-    const { ulids } = listPendingSync(fs, layout);
-    const newest = ulids.at(-1);
-    if (newest === undefined) return 0;
-    this.#highWater.record(newest);
+    if (typeof handler !== "function") throw new TypeError("ingestPending needs a function");
+    const ulids = this.#list();
+    const nowMs = this.#parts.clock.nowMs();
+    const newest = ulids.findLast((ulid) => !isFarAhead(ulid, nowMs));
     let ingestedCount = 0;
     const failures: unknown[] = [];
     for (const [index, ulid] of ulids.entries()) {
       if (index % TURN_COUNT === TURN_COUNT - 1) await nextTurn();
       try {
+        if (ulid === newest) this.#highWater.record([newest]);
         if (await this.#ingestOne(ulid, handler)) ingestedCount++;
       } catch (error) {
         failures.push(error);
@@ -66,6 +65,21 @@ export class IngestPass {
     }
     if (failures.length > 0) throw summarise(failures, ingestedCount);
     return ingestedCount;
+  }
+
+  /** What is pending, after the first look's recovery; a removed directory is made again. */
+  #list(): readonly string[] {
+    const { fs, layout } = this.#parts;
+    if (this.#recovered) {
+      try {
+        return listPendingSync(fs, layout).ulids;
+      } catch (error) {
+        if (!isErrno(error, "ENOENT")) throw error;
+      }
+    }
+    recover(this.#parts);
+    this.#recovered = true;
+    return listPendingSync(fs, layout).ulids;
   }
 
   async #ingestOne(ulid: string, handler: RecordHandler): Promise<boolean> {
@@ -96,8 +110,9 @@ export class IngestPass {
       try {
         claim.touch();
       } catch (error) {
-        // A full or vanished disk: the mark grows stale, and the handler may run twice.
-        if (!isErrno(error, "ENOSPC", "EIO", "EROFS", "EACCES", "ENOENT")) throw error;
+        // Thrown from a timer it would end the process. The mark grows stale instead, and the
+        // handler may run twice.
+        if (errnoOf(error) === undefined) throw error;
       }
     }, MARK_TOUCH_MS);
     try {
@@ -118,8 +133,20 @@ export class IngestPass {
       });
       return;
     }
-    if (isPermanent(error)) spendAttempt(this.#parts, claim, error);
+    if (isPermanent(error)) this.#spend(claim, error);
     else keepForRetry(claim, error);
+  }
+
+  /** A disk that takes neither mark nor quarantine must not keep the claim, nor hide the fault. */
+  #spend(claim: Claim, fault: unknown): void {
+    try {
+      spendAttempt(this.#parts, claim, fault);
+    } catch (error) {
+      claim.fail(claim.state);
+      const errno = errnoOf(error);
+      if (errno === undefined) throw error;
+      this.#parts.events.emit("envelope_read_failed", { ulid: claim.ulid, errno });
+    }
   }
 }
 

@@ -26,11 +26,10 @@ export function settleBatch(
   parts: SettleParts,
   envelopes: readonly { readonly ulid: string; readonly bytes: Uint8Array }[],
 ): void {
-  const newest = envelopes.at(-1);
-  if (!newest) return;
+  if (envelopes.length === 0) return;
   parts.archive.append(envelopes.map(({ bytes }) => bytes));
   // Crash here: archived twice next time; readers take the first of an id.
-  parts.highWater.record(newest.ulid);
+  parts.highWater.record(envelopes.map(({ ulid }) => ulid));
   for (const { ulid } of envelopes) unlinkEnvelope(parts.fs, parts.layout, ulid);
 }
 

@@ -29,9 +29,9 @@ export class RecordIds {
    * @returns how far ahead of the clock an id is that was ignored for it, in milliseconds
    */
   startAfter(ulid: string): { ignoredAheadMs: number } {
+    const nowMs = this.#clock.nowMs();
     const atMs = decodeTime(ulid);
-    const aheadMs = atMs - this.#clock.nowMs();
-    if (aheadMs > ID_AHEAD_MAX_MS) return { ignoredAheadMs: aheadMs };
+    if (isFarAhead(ulid, nowMs)) return { ignoredAheadMs: atMs - nowMs };
     this.#floorMs = Math.max(this.#floorMs, atMs + 1);
     return { ignoredAheadMs: 0 };
   }
@@ -47,6 +47,11 @@ export class RecordIds {
     this.#lastMs = Math.max(nowMs, this.#lastMs, this.#floorMs);
     return this.#nextAfter(this.#lastMs);
   }
+}
+
+/** True for an id that only a wrong clock, or a caller's own choice, can explain. */
+export function isFarAhead(ulid: string, nowMs: number): boolean {
+  return decodeTime(ulid) - nowMs > ID_AHEAD_MAX_MS;
 }
 
 const processIds = new RecordIds();

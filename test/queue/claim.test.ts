@@ -59,6 +59,32 @@ it("Q8: a claim that was taken over while it stalled neither touches nor removes
   expect([after.ino, after.mtimeMs]).toEqual([before.ino, before.mtimeMs]);
 });
 
+it("Q8: a claim that was taken over and then fails leaves its successor's mark to it", () => {
+  const own = claims();
+  const stalled = own.take(ULID);
+  age(20_000);
+  expect(claims().take(ULID)).toBeDefined();
+  const before = statSync(markPath(layout, ULID));
+  stalled?.fail({ attempts: 1, faults: 0 });
+  const after = statSync(markPath(layout, ULID));
+  expect([after.ino, after.mtimeMs]).toEqual([before.ino, before.mtimeMs]);
+  expect(own.take(ULID)).toBeUndefined();
+});
+
+it("Q8: a mark that can not be touched does not end the process", async () => {
+  vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+  const { fs, fail } = faultyFsSync();
+  const queue = new CaptureQueue({ queueDir: layout.dir, clock, fsSync: fs });
+  await queue.append({ surface: "x" });
+  const count = queue.ingestPending(() => {
+    for (const errno of ["ENOTDIR", "EPERM", "EMFILE", "ENOSPC"]) {
+      fail({ method: "touch", errno });
+      expect(() => vi.advanceTimersByTime(MARK_TOUCH_MS)).not.toThrow();
+    }
+  });
+  expect(await count).toBe(1);
+});
+
 it("Q8: a mark that was touched between two looks is put back", () => {
   const holder = claims().take(ULID);
   clock.advance(20_000);

@@ -11,6 +11,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { CaptureQueueSchemaError, type MemspoolError } from "../../src/errors.ts";
 import { CaptureQueue } from "../../src/queue/capture-queue.ts";
+import { faultyFsSync } from "../support/faulty-fs.ts";
 import { freshDirectory } from "../support/fresh-directory.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { RecordedEvents } from "../support/recorded-events.ts";
@@ -309,12 +310,18 @@ describe("ingestPending", () => {
     expect(seen).toEqual(texts);
   });
 
-  it("Q6: the high-water id is on disk before the first envelope is unlinked", async () => {
-    const { queue, dir } = bench();
-    await queue.append({ surface: "a" });
-    const { ulid } = await queue.append({ surface: "b" });
-    await queue.ingestPending(() => {
-      expect(readFileSync(join(dir, "ingester", "high-water"), "utf8")).toBe(ulid);
-    });
+  it("Q9: a disk that takes neither mark nor quarantine does not keep a bad record for ever", async () => {
+    const { fs, fail } = faultyFsSync();
+    const { dir, clock, events } = bench();
+    const queue = new CaptureQueue({ queueDir: dir, clock, events, fsSync: fs, attemptsMax: 1 });
+    const { ulid } = await queue.append({ surface: "will rot" });
+    spoil(file(dir, ulid), (text) => text.replace("rot", "r0t"));
+    fail({ method: "replace", errno: "ENOSPC", pathEnds: ".reason.json" });
+    const fault = { code: "ENVELOPE_CHECKSUM_MISMATCH", ingestedCount: 0 };
+    expect(await failure(queue.ingestPending(() => {}))).toMatchObject(fault);
+    expect(events.named("envelope_read_failed")).toEqual([{ ulid, errno: "ENOSPC" }]);
+    fail(undefined);
+    expect(await failure(queue.ingestPending(() => {}))).toMatchObject(fault);
+    expect(existsSync(join(dir, "quarantine", `pending-${ulid}.json`))).toBe(true);
   });
 });
