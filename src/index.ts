@@ -4,6 +4,7 @@ export {
   CaptureQueue,
   type CaptureQueueOptions,
   type CaptureReceipt,
+  DEFAULT_MAX_SIZE,
   type PendingRecord,
 } from "./queue/capture-queue.ts";
 export type { HandlerContext, RecordHandler } from "./queue/ingest-pass.ts";

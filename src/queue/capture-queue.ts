@@ -24,7 +24,7 @@ import { type Events, silentEvents } from "../events/catalogue.ts";
 import { type Clock, systemClock } from "../platform/clock.ts";
 import { type DurableFs, nodeDurableFs } from "../platform/durable-fs.ts";
 import { type DurableFsSync, nodeDurableFsSync } from "../platform/durable-fs-sync.ts";
-import { errnoOf, isErrno } from "../platform/errno.ts";
+import { isErrno } from "../platform/errno.ts";
 import { SharedDirectorySync } from "../platform/shared-directory-sync.ts";
 import { textSha256 } from "../record/content-hash.ts";
 import { encodeEnvelope } from "../record/envelope.ts";
@@ -36,12 +36,12 @@ import { newestIds } from "./high-water.ts";
 import { IngestPass, type RecordHandler } from "./ingest-pass.ts";
 import { pendingPath, type QueueLayout, queueLayout } from "./layout.ts";
 import { sortNames } from "./pending-list.ts";
-import { publish } from "./publish.ts";
+import { captureFailed, type EncodedEnvelope, publish } from "./publish.ts";
 
 export interface CaptureQueueOptions {
-  /** Absolute path; created with its parents when first used. */
+  /** Created with its parents when first used; a relative path is fixed when it is given. */
   readonly queueDir: string;
-  /** Largest text of a record in UTF-8 bytes. */
+  /** Largest text of a record in UTF-8 bytes, at most RECORD_TEXT_BYTES_MAX. */
   readonly textBytesMax?: number;
   /** Tries at a record that is at fault itself before it is quarantined. */
   readonly attemptsMax?: number;
@@ -70,6 +70,11 @@ export interface PendingRecord {
 }
 
 export const ATTEMPTS_MAX_DEFAULT = 3;
+/** Pending records that a queue is meant to hold at most. Nothing enforces it yet. */
+export const DEFAULT_MAX_SIZE = 10_000;
+
+/** Failures of the moment, and not of the place; the next append may succeed. */
+const PASSING = ["ENOSPC", "EDQUOT", "EMFILE", "ENFILE", "EIO", "ENOMEM"];
 
 export class CaptureQueue {
   readonly layout: QueueLayout;
@@ -85,7 +90,10 @@ export class CaptureQueue {
   #appending = 0;
   #closed = false;
 
+  /** @throws TypeError for an option that no queue can have */
   constructor(options: CaptureQueueOptions) {
+    refuseOutside("textBytesMax", options.textBytesMax, RECORD_TEXT_BYTES_MAX);
+    refuseOutside("attemptsMax", options.attemptsMax, Number.MAX_SAFE_INTEGER);
     this.layout = queueLayout(options.queueDir);
     this.#fs = options.fs ?? nodeDurableFs;
     this.#fsSync = options.fsSync ?? nodeDurableFsSync;
@@ -107,13 +115,17 @@ export class CaptureQueue {
    * Stores one record durably.
    *
    * @param record see record/memory-record; kept verbatim
-   * @param options.retryUlid the id of an earlier attempt whose outcome was unknown
+   * @param options.retryUlid the id of an earlier attempt whose outcome was unknown; `retry_ulid`,
+   *   as the tools and the errors call it, is the same
    * @throws MemspoolError RECORD_INVALID, RECORD_TOO_LARGE, INVALID_ARGUMENT, CAPTURE_FAILED,
    *   ULID_CONFLICT, UNSAFE_PATH, DATA_DIR_UNUSABLE, SHUTTING_DOWN
    */
   async append(
     record: MemoryRecord,
-    options: { readonly retryUlid?: string | undefined } = {},
+    options: {
+      readonly retryUlid?: string | undefined;
+      readonly retry_ulid?: string | undefined;
+    } = {},
   ): Promise<CaptureReceipt> {
     if (this.#closed) throw shuttingDown();
     const startedMs = this.#clock.monotonicMs();
@@ -121,17 +133,17 @@ export class CaptureQueue {
     const parsed = parseRecord(record, this.#textBytesMax);
     const recordJson = JSON.stringify(parsed);
     const sha256 = textSha256(parsed.surface);
-    const retryUlid = options.retryUlid === undefined ? undefined : checkedUlid(options.retryUlid);
+    const retryUlid = checkedUlid(options.retryUlid ?? options.retry_ulid);
     this.#appending++;
     try {
       await this.#prepare();
       const ulid = retryUlid ?? this.#ids.next();
       const appendedAt = new Date(this.#clock.nowMs()).toISOString();
       const bytes = encodeEnvelope(ulid, appendedAt, recordJson, sha256);
-      await this.#publish({ ulid, bytes, sha256 });
+      const publishedAt = await this.#publish({ ulid, bytes, sha256, appendedAt });
       const ms = this.#clock.monotonicMs() - startedMs;
       this.#events.emit("capture_appended", { ulid, bytes: bytes.length, ms });
-      return { ulid, sha256, state: "pending", appended_at: appendedAt };
+      return { ulid, sha256, state: "pending", appended_at: publishedAt };
     } catch (error) {
       this.#reportFailure(error);
       throw error;
@@ -193,17 +205,12 @@ export class CaptureQueue {
   }
 
   async #prepareOnce(): Promise<void> {
-    ensureQueueDirectories(this.#fsSync, this.layout);
+    this.#ensureDirectories();
     let ids: readonly string[];
     try {
       ids = await newestIds(this.#fs, this.layout, this.#clock.nowMs());
     } catch (error) {
-      const errno = errnoOf(error) ?? "unknown";
-      throw new MemspoolError(
-        "CAPTURE_FAILED",
-        `${this.layout.dir} can not be listed (${errno}). Nothing was stored. See \`memspool doctor\`.`,
-        { details: { stored: "no", errno, step: "list" }, cause: error },
-      );
+      throw captureFailed("listing of the queue directory", error, "no");
     }
     for (const ulid of ids) {
       const { ignoredAheadMs } = this.#ids.startAfter(ulid);
@@ -213,16 +220,31 @@ export class CaptureQueue {
     }
   }
 
-  async #publish(envelope: { ulid: string; bytes: Buffer; sha256: string }): Promise<void> {
+  /** Whatever fails here, nothing of the record is on disk yet. */
+  #ensureDirectories(): void {
+    try {
+      ensureQueueDirectories(this.#fsSync, this.layout);
+    } catch (error) {
+      if (!(error instanceof MemspoolError)) throw error;
+      const { code, message, details, cause } = error;
+      if (PASSING.includes(String(details.errno))) {
+        throw captureFailed("opening of the queue directory", cause, "no");
+      }
+      throw new MemspoolError(code, message, { details: { ...details, stored: "no" }, cause });
+    }
+  }
+
+  /** @returns `appended_at` of the envelope on disk */
+  async #publish(envelope: EncodedEnvelope): Promise<string> {
     const parts = { fs: this.#fs, layout: this.layout, directory: this.#directory };
     try {
-      await publish(parts, envelope);
+      return await publish(parts, envelope);
     } catch (error) {
       const { errno, step } = error instanceof MemspoolError ? error.details : {};
       if (errno !== "ENOENT" || step !== "open") throw error;
       // Somebody removed the directory while we ran: make it again, once.
-      ensureQueueDirectories(this.#fsSync, this.layout);
-      await publish(parts, envelope);
+      this.#ensureDirectories();
+      return publish(parts, envelope);
     }
   }
 
@@ -236,12 +258,18 @@ export class CaptureQueue {
   }
 }
 
-function checkedUlid(ulid: string): string {
-  if (ulidSchema.safeParse(ulid).success) return ulid;
+function checkedUlid(ulid: string | undefined): string | undefined {
+  if (ulid === undefined || ulidSchema.safeParse(ulid).success) return ulid;
   throw new MemspoolError(
     "INVALID_ARGUMENT",
     "retry_ulid is not a ULID. Give the ulid of the failed attempt, or leave it out.",
   );
+}
+
+/** A larger text would be acknowledged and then be refused by whoever reads it. */
+function refuseOutside(name: string, value: number | undefined, max: number): void {
+  if (value === undefined || (Number.isInteger(value) && value >= 1 && value <= max)) return;
+  throw new TypeError(`${name} must be a whole number from 1 to ${max}`);
 }
 
 function shuttingDown(): MemspoolError {

@@ -3,8 +3,8 @@
  *
  * Guarantees: after it returns, every directory of the layout is a real directory (a symlink is
  * refused, so nothing is written outside the data directory) and its name survives a power cut:
- * whatever is created is followed by an fsync of its parent, and the two outermost parents are
- * synced even when they were there, because an earlier process may have died in between.
+ * the queue directory and everything above it is synced, also when it was there already, because
+ * whoever made it may have died or may not have come to the fsync yet.
  * Repeating it is harmless.
  */
 import { dirname } from "node:path";
@@ -19,11 +19,11 @@ export function ensureQueueDirectories(fs: DurableFsSync, layout: QueueLayout): 
   for (const dir of [layout.dir, layout.quarantineDir, layout.doneDir, layout.ingesterDir]) {
     ensureDirectory(fs, dir, { symlinkAllowed: false });
   }
-  for (const parent of [dirname(layout.dir), dirname(dirname(layout.dir))]) syncIfOurs(fs, parent);
+  syncUpwards(fs, layout.dir);
 }
 
-/** As mkdir -p with mode 0700, each created name synced in its parent. */
-export function ensureDirectory(
+/** As mkdir -p with mode 0700. */
+function ensureDirectory(
   fs: DurableFsSync,
   dir: string,
   options: { symlinkAllowed: boolean },
@@ -43,9 +43,8 @@ export function ensureDirectory(
   if (parent !== dir) ensureDirectory(fs, parent, { symlinkAllowed: true });
   try {
     fs.makeDirectory(dir);
-    syncDirectorySync(fs, parent);
   } catch (error) {
-    // EEXIST: another process made it a moment ago, and syncs it too.
+    // EEXIST: another process made it a moment ago.
     if (!isErrno(error, "EEXIST")) throw unusable(dir, errnoOf(error) ?? "unknown", error);
   }
 }
@@ -57,6 +56,13 @@ function kindOf(fs: DurableFsSync, path: string): string | undefined {
     if (isErrno(error, "ENOENT")) return undefined;
     throw unusable(path, errnoOf(error) ?? "unknown", error);
   }
+}
+
+/** The directory and everything above it, up to the root. */
+function syncUpwards(fs: DurableFsSync, dir: string): void {
+  syncIfOurs(fs, dir);
+  const parent = dirname(dir);
+  if (parent !== dir) syncUpwards(fs, parent);
 }
 
 function syncIfOurs(fs: DurableFsSync, dir: string): void {

@@ -1,6 +1,6 @@
 /** Where everything lies below the queue directory, and which names are whose. Touches no disk. */
 import { randomBytes } from "node:crypto";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 
 export interface QueueLayout {
   readonly dir: string;
@@ -23,8 +23,9 @@ const TEMP = new RegExp(`^\\.tmp-${ULID}-[0-9a-f]{12}$`);
 const REWRITE_TEMP =
   /^(?:pending-[0-9A-Z]{26}(?:\.\d{1,4})?\.(?:reason\.json|lock)|leader\.json|high-water)\.\d+$/;
 
-/** @param dir the queue directory */
-export function queueLayout(dir: string): QueueLayout {
+/** @param queueDir the queue directory; a relative one is fixed to where the process is now */
+export function queueLayout(queueDir: string): QueueLayout {
+  const dir = resolve(queueDir); // without a trailing slash, which would hide a symlink
   const ingesterDir = join(dir, "ingester");
   return Object.freeze({
     dir,

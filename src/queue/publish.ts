@@ -13,7 +13,8 @@ import { MemspoolError, type StoredState } from "../errors.ts";
 import type { DurableFs } from "../platform/durable-fs.ts";
 import { errnoOf, isErrno } from "../platform/errno.ts";
 import type { SharedDirectorySync } from "../platform/shared-directory-sync.ts";
-import { decodeEnvelope } from "../record/envelope.ts";
+import { decodeEnvelope, type Envelope } from "../record/envelope.ts";
+import { ENVELOPE_BYTES_MAX } from "../record/limits.ts";
 import { pendingPath, type QueueLayout, tempPath } from "./layout.ts";
 
 export interface PublishParts {
@@ -26,6 +27,8 @@ export interface EncodedEnvelope {
   readonly ulid: string;
   readonly bytes: Uint8Array;
   readonly sha256: string;
+  /** ISO 8601, as in the bytes. */
+  readonly appendedAt: string;
 }
 
 /** Times that a taken name may turn out free again before a retry gives up. */
@@ -33,16 +36,20 @@ const NAME_TRIES_MAX = 3;
 /** The file system has no hard links, or no more for this file. */
 const NO_LINK = ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"];
 
-/** @throws MemspoolError CAPTURE_FAILED (details: stored, errno, step), ULID_CONFLICT */
-export async function publish(parts: PublishParts, envelope: EncodedEnvelope): Promise<void> {
+/**
+ * @returns `appended_at` of the envelope that has the name: ours, or of the attempt we repeat
+ * @throws MemspoolError CAPTURE_FAILED (details: stored, errno, step), ULID_CONFLICT
+ */
+export async function publish(parts: PublishParts, envelope: EncodedEnvelope): Promise<string> {
   const { fs, layout, directory } = parts;
   const temp = tempPath(layout, envelope.ulid);
   const target = pendingPath(layout, envelope.ulid);
   const fd = await writeTemp(fs, temp, envelope);
   // Nobody waits for the close: the fsync has vouched for the bytes, a close can not take that back.
   const closed = fs.close(fd).catch(() => {});
+  let appendedAt: string;
   try {
-    await giveName(fs, temp, target, envelope);
+    appendedAt = await giveName(fs, temp, target, envelope);
   } catch (error) {
     await closed;
     const tempGone = await removed(fs, temp);
@@ -60,6 +67,7 @@ export async function publish(parts: PublishParts, envelope: EncodedEnvelope): P
   } finally {
     await tidied;
   }
+  return appendedAt;
 }
 
 /** @returns the descriptor of a whole, fsynced file */
@@ -88,39 +96,52 @@ async function writeTemp(fs: DurableFs, temp: string, envelope: EncodedEnvelope)
   }
 }
 
-/** Links, or renames where there are no links. Returns normally if the same text has the name. */
+/**
+ * Links, or renames where there are no links.
+ * @returns `appended_at` of what has the name now: ours, or the same text of an earlier attempt
+ */
 async function giveName(
   fs: DurableFs,
   temp: string,
   target: string,
   envelope: EncodedEnvelope,
-): Promise<void> {
+): Promise<string> {
   for (let tries = 1; ; tries++) {
     try {
       await fs.link(temp, target);
-      return;
+      return envelope.appendedAt;
     } catch (error) {
       if (isErrno(error, ...NO_LINK)) {
-        if (await absent(fs, target)) return fs.rename(temp, target);
+        if (await absent(fs, target)) {
+          await fs.rename(temp, target);
+          return envelope.appendedAt;
+        }
       } else if (!isErrno(error, "EEXIST") || tries === NAME_TRIES_MAX) {
         throw error;
       }
     }
     // Taken: by the attempt that this one repeats, whose directory fsync may have failed.
-    const holder = await hashAt(fs, target, envelope.ulid);
-    if (holder === envelope.sha256) return;
-    if (holder !== undefined) throw ulidConflict(envelope.ulid);
+    const holder = await holderOf(fs, target, envelope.ulid);
+    if (holder === "no envelope") throw ulidConflict(envelope.ulid);
+    if (holder?.sha256 === envelope.sha256) return holder.appendedAt;
+    if (holder) throw ulidConflict(envelope.ulid);
     // Ingested between the two looks: the name is free again.
   }
 }
 
-/** Hash of the text under a name; undefined if nothing is there, "" if it is no whole envelope. */
-async function hashAt(fs: DurableFs, path: string, ulid: string): Promise<string | undefined> {
+/** What a taken name holds; undefined if it is free again. */
+async function holderOf(
+  fs: DurableFs,
+  path: string,
+  ulid: string,
+): Promise<Envelope | "no envelope" | undefined> {
   try {
-    return decodeEnvelope(await fs.read(path), ulid).sha256;
+    const { kind, bytes } = await fs.facts(path);
+    if (kind !== "file" || bytes > ENVELOPE_BYTES_MAX) return "no envelope";
+    return decodeEnvelope(await fs.read(path), ulid);
   } catch (error) {
     if (isErrno(error, "ENOENT")) return undefined;
-    if (error instanceof MemspoolError || isErrno(error, "ELOOP", "EISDIR")) return "";
+    if (error instanceof MemspoolError || isErrno(error, "ELOOP", "EISDIR")) return "no envelope";
     throw error;
   }
 }
@@ -136,7 +157,8 @@ async function absent(fs: DurableFs, path: string): Promise<boolean> {
 async function removed(fs: DurableFs, path: string): Promise<boolean> {
   return fs.unlink(path).then(
     () => true,
-    (error: unknown) => isErrno(error, "ENOENT"),
+    // A read-only file system refuses before it looks whether the name is there at all.
+    () => absent(fs, path),
   );
 }
 
@@ -162,11 +184,12 @@ const ADVICE: Readonly<Record<string, string>> = {
   ENFILE: "The machine has too many open files: capture again in a moment.",
 };
 
-function captureFailed(
+/** @param ulid left out if there was none yet */
+export function captureFailed(
   step: string,
   cause: unknown,
   stored: StoredState,
-  ulid: string,
+  ulid?: string,
 ): MemspoolError {
   const errno = errnoOf(cause) ?? "unknown";
   const after =
@@ -175,7 +198,7 @@ function captureFailed(
       : `It may be stored: repeat it with retry_ulid ${ulid}, which can not store it twice. `;
   const advice = ADVICE[errno] ?? "Capture again; if it keeps failing, see `memspool doctor`.";
   return new MemspoolError("CAPTURE_FAILED", `The ${step} failed (${errno}). ${after}${advice}`, {
-    details: { stored, ulid, errno, step },
+    details: { stored, ...(ulid === undefined ? {} : { ulid }), errno, step },
     cause,
   });
 }
