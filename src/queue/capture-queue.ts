@@ -240,9 +240,9 @@ export class CaptureQueue {
     try {
       return await publish(parts, envelope);
     } catch (error) {
-      const { errno, step } = error instanceof MemspoolError ? error.details : {};
-      if (errno !== "ENOENT" || step !== "open") throw error;
-      // Somebody removed the directory while we ran: make it again, once.
+      const { errno, stored } = error instanceof MemspoolError ? error.details : {};
+      if (errno !== "ENOENT" || stored !== "no") throw error;
+      // Somebody removed the directory, before the temp file or under it: make it again, once.
       this.#ensureDirectories();
       return publish(parts, envelope);
     }

@@ -3,7 +3,7 @@
  *
  * Guarantees: when `publish` resolves, the envelope is whole under its pending name and both
  * survive a power cut. When it rejects before the link, nothing is visible, and the error says
- * `stored: "no"` exactly if the temp file was removed. When it rejects from the link on, it says
+ * `stored: "no"` exactly if no temp file is left. When it rejects from the link on, it says
  * `stored: "unknown"` and names the id. A name that is taken is never overwritten.
  * An envelope that was published and already ingested by the time of a retry is published again;
  * the store recognises it by its id.
@@ -122,10 +122,11 @@ async function giveName(
     }
     // Taken: by the attempt that this one repeats, whose directory fsync may have failed.
     const holder = await holderOf(fs, target, envelope.ulid);
-    if (holder === "no envelope") throw ulidConflict(envelope.ulid);
-    if (holder?.sha256 === envelope.sha256) return holder.appendedAt;
-    if (holder) throw ulidConflict(envelope.ulid);
-    // Ingested between the two looks: the name is free again.
+    if (holder === undefined) continue; // ingested between the two looks: the name is free again
+    if (holder === "no envelope" || holder.sha256 !== envelope.sha256) {
+      throw ulidConflict(envelope.ulid);
+    }
+    return holder.appendedAt;
   }
 }
 

@@ -122,6 +122,23 @@ describe("append at the edges", () => {
     },
   );
 
+  it("Q4: a directory that vanishes under the temp file is made again, and the record published", async () => {
+    const queue = new CaptureQueue({
+      queueDir: newDir(),
+      fs: {
+        ...nodeDurableFs,
+        link: async (from, to) => {
+          if (!surprised) rmSync(queue.layout.dir, { recursive: true });
+          surprised = true;
+          await nodeDurableFs.link(from, to);
+        },
+      },
+    });
+    let surprised = false;
+    const { ulid } = await queue.append({ surface: "x" });
+    expect((await queue.listPending()).map((pending) => pending.ulid)).toEqual([ulid]);
+  });
+
   it("Q4: a queue directory that can not be listed is CAPTURE_FAILED, stored no", async () => {
     const { fs, fail } = faultyFs();
     const queue = new CaptureQueue({ queueDir: newDir(), fs });
