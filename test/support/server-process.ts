@@ -1,101 +1,129 @@
-/** The built server as a process of its own, with a real MCP client on its stdin and stdout. */
-import { utimesSync } from "node:fs";
-import { join } from "node:path";
+/** The built program as a process of its own, spoken to through a real MCP client. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
-import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
-import { onTestFinished } from "vitest";
-import type { StatusReport } from "../../src/memory/memory.ts";
-import { BUILT_ENTRY } from "./built-program.ts";
+import { ReadBuffer, serializeMessage } from "@modelcontextprotocol/sdk/shared/stdio.js";
+import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
+import type { JSONRPCMessage } from "@modelcontextprotocol/sdk/types.js";
 
-export interface Acknowledgement {
-  readonly ulid: string;
-  readonly surface: string;
+/** Built by `npm run build` before the tests run. */
+export const MAIN = resolve("dist/main.js");
+
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
 }
 
-export class ServerProcess {
+export interface ServerProcess {
+  readonly client: Client;
+  readonly child: ChildProcess;
   readonly pid: number;
-  readonly #client: Client;
-  readonly #gone: Promise<void>;
-
-  private constructor(client: Client, transport: StdioClientTransport) {
-    this.#client = client;
-    this.pid = transport.pid ?? 0;
-    this.#gone = new Promise((resolve) => {
-      client.onclose = resolve;
-    });
-  }
-
-  static async start(home: string, env: Record<string, string> = {}): Promise<ServerProcess> {
-    const transport = new StdioClientTransport({
-      command: process.execPath,
-      args: [BUILT_ENTRY, "serve"],
-      env: {
-        PATH: process.env.PATH ?? "",
-        MEMSPOOL_HOME: home,
-        MEMSPOOL_LOG_LEVEL: "silent",
-        ...env,
-      },
-      stderr: "inherit",
-    });
-    const client = new Client({ name: "test", version: "0.0.0" });
-    onTestFinished(() => client.close());
-    await client.connect(transport);
-    return new ServerProcess(client, transport);
-  }
-
-  /** The structured answer. @throws the tool's error, or that the connection is gone */
-  async call<Answer>(name: string, args: Record<string, unknown> = {}): Promise<Answer> {
-    const answer = await this.#client.callTool({ name, arguments: args });
-    if (answer.isError) throw new Error(JSON.stringify(answer.structuredContent));
-    return answer.structuredContent as Answer;
-  }
-
-  async capture(surface: string): Promise<Acknowledgement> {
-    const { ulid } = await this.call<{ ulid: string }>("memory_capture", { surface });
-    return { ulid, surface };
-  }
-
-  status(): Promise<StatusReport> {
-    return this.call("queue_status");
-  }
-
-  async state(ulid: string): Promise<string> {
-    return (await this.call<{ state: string }>("memory_receipt", { ulid })).state;
-  }
-
-  /** As a power cut is to the process; resolves when it is gone. */
-  async kill(): Promise<void> {
-    process.kill(this.pid, "SIGKILL");
-    await this.#gone;
-  }
-
-  /** Ends its stdin, as a client does that leaves. */
-  async leave(): Promise<void> {
-    await this.#client.close();
-  }
+  /** What the process wrote to stderr so far. */
+  readonly stderr: () => string;
+  readonly exited: Promise<Exit>;
+  /** Sends the signal and waits for the process to be gone. */
+  readonly kill: (signal: NodeJS.Signals) => Promise<Exit>;
+  /** Ends stdin, as a client does, and waits for the process to be gone. */
+  readonly close: () => Promise<Exit>;
 }
 
-/**
- * Lets the time pass that a dead leader's lease has to lie still before it is taken over.
- * @returns whether there is a lease
- */
-export function ageLease(home: string): boolean {
-  try {
-    utimesSync(join(home, "queue", "ingester", "lease.lock"), 1, 1);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-    return false;
-  }
+export interface StartOptions {
+  /** The data directory. */
+  readonly home: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly args?: readonly string[];
 }
 
-/** Numbers in [0, 1) that a seed fixes (mulberry32). */
-export function seededRandom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+/** A directory of its own below the system's temporary one. */
+export function freshHome(): { home: string; remove: () => void } {
+  const home = mkdtempSync(join(tmpdir(), "memspool-test-"));
+  return { home, remove: () => rmSync(home, { recursive: true, force: true }) };
+}
+
+/** Starts `memspool serve` without speaking to it. */
+export function spawnServer({ home, env = {}, args = [] }: StartOptions): ChildProcess {
+  return spawn(process.execPath, [MAIN, "serve", ...args], {
+    env: { PATH: process.env.PATH ?? "", ...env, MEMSPOOL_HOME: home },
+    stdio: ["pipe", "pipe", "pipe"],
+  });
+}
+
+/** Starts `memspool serve` and initialises a session with it. */
+export async function startServer(options: StartOptions): Promise<ServerProcess> {
+  const child = spawnServer(options);
+  let stderr = "";
+  child.stderr?.on("data", (chunk: Buffer) => {
+    stderr += chunk.toString("utf8");
+  });
+  const exited = exitOf(child);
+  const client = new Client({ name: "memspool-test", version: "0.0.0" });
+  await client.connect(new ChildTransport(child));
+  return {
+    client,
+    child,
+    pid: child.pid as number,
+    stderr: () => stderr,
+    exited,
+    kill: (signal) => {
+      child.kill(signal);
+      return exited;
+    },
+    close: () => {
+      child.stdin?.end();
+      return exited;
+    },
   };
+}
+
+export async function exitOf(child: ChildProcess): Promise<Exit> {
+  const [code, signal] = await once(child, "exit");
+  return { code, signal };
+}
+
+/** The SDK's own client transport waits, kills and hides its child; a test needs it bare. */
+class ChildTransport implements Transport {
+  onclose?: () => void;
+  onerror?: (error: Error) => void;
+  onmessage?: (message: JSONRPCMessage) => void;
+  readonly #child: ChildProcess;
+  readonly #buffer = new ReadBuffer();
+
+  constructor(child: ChildProcess) {
+    this.#child = child;
+  }
+
+  async start(): Promise<void> {
+    this.#child.stdout?.on("data", (chunk: Buffer) => {
+      this.#buffer.append(chunk);
+      this.#readMessages();
+    });
+    // A server that was killed leaves a pipe that breaks on the next write.
+    this.#child.stdin?.on("error", (error) => this.onerror?.(error));
+    this.#child.on("exit", () => this.onclose?.());
+  }
+
+  async send(message: JSONRPCMessage): Promise<void> {
+    this.#child.stdin?.write(serializeMessage(message));
+  }
+
+  async close(): Promise<void> {
+    this.#child.stdin?.end();
+    this.onclose?.();
+  }
+
+  #readMessages(): void {
+    for (;;) {
+      try {
+        const message = this.#buffer.readMessage();
+        if (message === null) return;
+        this.onmessage?.(message);
+      } catch (error) {
+        // An answer without an id, say: not a message to this client, which goes on behind it.
+        this.onerror?.(error as Error);
+      }
+    }
+  }
 }

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import type { StoredRecord, TimelineQuery } from "../../src/store/memory-store.ts";
 import { openStore } from "../../src/store/open-store.ts";
-import type { Acknowledgement } from "./server-process.ts";
+import type { Acknowledgement } from "./capturing-server.ts";
 
 export interface Row {
   readonly ulid: string;
