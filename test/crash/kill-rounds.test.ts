@@ -30,6 +30,14 @@ async function captureUntilDeath(
   return acknowledged;
 }
 
+/** Resolves once the server's own ingester has brought a batch into the store. */
+async function untilIngesting(server: ServerProcess): Promise<void> {
+  for (;;) {
+    const { ingester, counters } = await server.status();
+    if (ingester.this_process_leads && counters.ingested > 0) return;
+  }
+}
+
 describe("SIGKILL at random moments", () => {
   it("I1: 20 rounds under 8 concurrent captures lose, alter and double nothing that was acknowledged", async () => {
     const seed = Date.now() % 1_000_000;
