@@ -20,7 +20,7 @@ const BELOW_CLI = [...PARTS, "tools", "server"];
 /** Every room may also import the types of config, and config's own row says what config may. */
 export const ROOMS: Readonly<Record<string, RoomRule>> = {
   errors: { values: [] },
-  platform: { values: [] },
+  platform: { values: ["errors"] },
   record: { values: ["errors", "platform/clock"] },
   text: { values: ["errors"] },
   events: { values: ["platform"], types: ["errors"] },
