@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { type Acknowledgement, ServerProcess } from "../support/capturing-server.ts";
 import { freshDirectory } from "../support/fresh-directory.ts";
 import { until } from "../support/ingest-bench.ts";
-import { type Acknowledgement, ServerProcess } from "../support/capturing-server.ts";
 import { damage, NO_DAMAGE, storedRows } from "../support/stored-truth.ts";
 
 const IN_FLIGHT = 8;

@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { runBuilt } from "../support/built-program.ts";
-import { freshDirectory } from "../support/fresh-directory.ts";
-import { until } from "../support/ingest-bench.ts";
 import {
   type Acknowledgement,
   ageLease,
   ServerProcess,
   seededRandom,
 } from "../support/capturing-server.ts";
+import { freshDirectory } from "../support/fresh-directory.ts";
+import { until } from "../support/ingest-bench.ts";
 import { damage, NO_DAMAGE, storedRows } from "../support/stored-truth.ts";
 
 const ROUNDS = 20;
@@ -28,14 +28,6 @@ async function captureUntilDeath(
   };
   await Promise.allSettled(Array.from({ length: IN_FLIGHT }, one));
   return acknowledged;
-}
-
-/** Resolves once the server's own ingester has brought a batch into the store. */
-async function untilIngesting(server: ServerProcess): Promise<void> {
-  for (;;) {
-    const { ingester, counters } = await server.status();
-    if (ingester.this_process_leads && counters.ingested > 0) return;
-  }
 }
 
 describe("SIGKILL at random moments", () => {

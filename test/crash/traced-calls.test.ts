@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { CaptureQueue } from "../../src/queue/capture-queue.ts";
 import { BUILT_ENTRY, runBuilt } from "../support/built-program.ts";
-import { freshDirectory } from "../support/fresh-directory.ts";
 import { ageLease } from "../support/capturing-server.ts";
+import { freshDirectory } from "../support/fresh-directory.ts";
 import { damage, NO_DAMAGE, storedRows } from "../support/stored-truth.ts";
 import { needStrace, type SystemCall, traceNode } from "../support/strace.ts";
 
