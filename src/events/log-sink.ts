@@ -49,9 +49,9 @@ export function createLogSink(options: LogSinkOptions): (event: MemspoolEvent) =
     },
     options.stream ?? openDestination(options.file, options.stderrFd ?? STDERR),
   );
-  const { pid } = process;
   // One object, so that an event with a `pid` of its own does not write the key twice.
-  return ({ event, fields }) => logger[METHOD[EVENT_SEVERITY[event]]]({ pid, event, ...fields });
+  return ({ event, fields }) =>
+    logger[METHOD[EVENT_SEVERITY[event]]]({ pid: process.pid, event, ...fields });
 }
 
 function openDestination(file: string, stderrFd: number): DestinationStream {
