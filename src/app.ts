@@ -19,6 +19,7 @@ import type { HealthReport, Memory } from "./memory/memory.ts";
 import { systemClock } from "./platform/clock.ts";
 import { nodeDurableFs } from "./platform/durable-fs.ts";
 import { nodeDurableFsSync } from "./platform/durable-fs-sync.ts";
+import { errnoOf } from "./platform/errno.ts";
 import { CaptureQueue } from "./queue/capture-queue.ts";
 import { ensureQueueDirectories } from "./queue/directories.ts";
 import type { QueueLayout } from "./queue/layout.ts";
@@ -48,11 +49,11 @@ export interface AppOptions {
   readonly logToStderr?: boolean;
 }
 
-/** @throws the system error if the log file can not be opened */
+/** @throws MemspoolError CONFIG_INVALID or UNSAFE_PATH if the log file can not be used */
 export async function createApp(config: Config, options: AppOptions = {}): Promise<App> {
   const paths = dataPaths(config.home);
   const clock = systemClock;
-  const events = await eventHub(config, options);
+  const events = await eventHub(config, paths, options);
   const changes = new ChangeSignal();
   const queue = new CaptureQueue({
     queueDir: paths.queueDir,
@@ -172,15 +173,39 @@ function prepareDirectories(layout: QueueLayout): void {
   }
 }
 
-async function eventHub(config: Config, options: AppOptions): Promise<EventHub> {
+async function eventHub(config: Config, paths: DataPaths, options: AppOptions): Promise<EventHub> {
   const hub = new EventHub();
   const level = config["log.level"];
-  const file = config["log.file"];
-  if (level !== "silent" && (file !== "" || options.logToStderr)) {
-    const { createLogSink } = await import("./events/log-sink.ts");
+  const path = config["log.file"];
+  if (level === "silent" || (path === "" && !options.logToStderr)) return hub;
+  const { createLogSink } = await import("./events/log-sink.ts");
+  if (path === "") {
+    hub.subscribe(createLogSink({ level }));
+    return hub;
+  }
+  const file = {
+    path,
+    fileBytesMax: config["log.maxBytes"],
+    backupsMax: config["log.backups"],
+    alertsDir: paths.alertsDir,
+    events: hub,
+  };
+  try {
     hub.subscribe(createLogSink({ level, file }));
+  } catch (error) {
+    throw error instanceof MemspoolError ? error : logFileUnusable(path, error);
   }
   return hub;
+}
+
+function logFileUnusable(path: string, cause: unknown): MemspoolError {
+  const errno = errnoOf(cause) ?? "unknown";
+  return new MemspoolError(
+    "CONFIG_INVALID",
+    `log.file is ${path}, which can not be opened (${errno}). Correct its owner and mode, or ` +
+      "name another file.",
+    { details: { setting: "log.file", value: path, errno }, cause },
+  );
 }
 
 async function storeAnswer(store: StoreClient, paths: DataPaths) {

@@ -7,6 +7,8 @@ export interface DataPaths {
   readonly queueDir: string;
   readonly storeDir: string;
   readonly storeFile: string;
+  /** What needs a person's look, one file each; made when there is something. */
+  readonly alertsDir: string;
 }
 
 /** @param home absolute path of the data directory */
@@ -17,5 +19,6 @@ export function dataPaths(home: string): DataPaths {
     queueDir: join(home, "queue"),
     storeDir: join(home, "store"),
     storeFile: join(home, "store", "memspool.db"),
+    alertsDir: join(home, "alerts"),
   });
 }

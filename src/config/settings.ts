@@ -65,6 +65,16 @@ export const SETTINGS = {
     expects: "a path of a file, or empty",
     help: "file for the log, a relative path counts from the data directory; empty is stderr",
   },
+  "log.maxBytes": {
+    ...count(10_000, 1_000_000_000),
+    default: 10_000_000,
+    help: "size in bytes at which the log file is rotated",
+  },
+  "log.backups": {
+    ...count(1, 100),
+    default: 5,
+    help: "rotated log files that are kept beside the current one",
+  },
   "record.maxBytes": {
     ...count(1, RECORD_TEXT_BYTES_MAX),
     default: RECORD_TEXT_BYTES_MAX,

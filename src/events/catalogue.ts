@@ -37,6 +37,11 @@ export interface EventFields {
   store_missing: { advice: string };
   store_unavailable: { code: ErrorCode; reason: string };
   store_recovered: { away_ms: number };
+  log_rotation_failed: { error: string; operation: string; attempts: number; retry_in_ms: number };
+  log_rotation_recovered: { away_ms: number };
+  log_near_limit: { used_bytes: number; limit_bytes: number };
+  log_backup_deleted: { bytes: number };
+  log_lines_lost: { count: number; error: string };
 }
 
 export type EventName = keyof EventFields;
@@ -64,6 +69,11 @@ export const EVENT_SEVERITY: Readonly<Record<EventName, Severity>> = {
   store_missing: "warning",
   store_unavailable: "error",
   store_recovered: "info",
+  log_rotation_failed: "error",
+  log_rotation_recovered: "info",
+  log_near_limit: "warning",
+  log_backup_deleted: "info",
+  log_lines_lost: "error",
 };
 
 export type MemspoolEvent = {

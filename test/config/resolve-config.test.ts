@@ -160,6 +160,8 @@ it("P11: every setting's variable name follows from its name", () => {
     "MEMSPOOL_PROJECT",
     "MEMSPOOL_LOG_LEVEL",
     "MEMSPOOL_LOG_FILE",
+    "MEMSPOOL_LOG_MAX_BYTES",
+    "MEMSPOOL_LOG_BACKUPS",
     "MEMSPOOL_RECORD_MAX_BYTES",
     "MEMSPOOL_QUEUE_MAX_ATTEMPTS",
     "MEMSPOOL_INGEST_BATCH_RECORDS",

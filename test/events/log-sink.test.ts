@@ -1,13 +1,5 @@
 import { execFileSync } from "node:child_process";
-import {
-  closeSync,
-  constants,
-  openSync,
-  readFileSync,
-  readSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+import { closeSync, constants, openSync, readFileSync, readSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import {
@@ -33,7 +25,7 @@ const event = (name: EventName, fields: object = { count: 1 }) =>
 function logged(level: Severity | "silent") {
   const lines: string[] = [];
   const stream = { write: (line: string) => void lines.push(line) };
-  const sink = createLogSink({ level, file: "", stream });
+  const sink = createLogSink({ level, stream });
   return { lines, sink, parsed: () => lines.map((line) => JSON.parse(line)) };
 }
 
@@ -84,21 +76,11 @@ describe("log sink", () => {
     expect(lines).toEqual([]);
   });
 
-  it("L1: appends to a file that only its owner can read", () => {
-    const file = join(freshDirectory(), "memspool.log");
-    for (const pid of [1, 2]) {
-      createLogSink({ level: "info", file })(event("leader_elected", { pid }));
-    }
-    const lines = readFileSync(file, "utf8").trimEnd().split("\n");
-    expect(lines.map((line) => JSON.parse(line).pid)).toEqual([1, 2]);
-    expect(statSync(file).mode & 0o777).toBe(0o600);
-  });
-
   it("L1: drops lines that nobody reads, within a bound, and goes on when somebody does", async () => {
     const fifo = join(freshDirectory(), "stderr");
     execFileSync("mkfifo", [fifo]);
     const { O_RDWR, O_NONBLOCK } = constants;
-    const sink = createLogSink({ level: "debug", file: "", stderrFd: openSync(fifo, O_RDWR) });
+    const sink = createLogSink({ level: "debug", stderrFd: openSync(fifo, O_RDWR) });
     for (let n = 0; n < 20_000; n++) {
       sink(event("server_stopping", { n, reason: "x".repeat(100) }));
     }
@@ -122,13 +104,8 @@ describe("log sink", () => {
     const file = join(freshDirectory(), "stderr.log");
     const stderrFd = openSync(file, "w");
     onTestFinished(() => closeSync(stderrFd));
-    createLogSink({ level: "debug", file: "", stderrFd })(event("leader_elected"));
+    createLogSink({ level: "debug", stderrFd })(event("leader_elected"));
     expect(JSON.parse(readFileSync(file, "utf8"))).toMatchObject({ event: "leader_elected" });
-  });
-
-  it("L1: says so when the log file can not be opened", () => {
-    const file = join(freshDirectory(), "missing", "memspool.log");
-    expect(() => createLogSink({ level: "info", file })).toThrow(/ENOENT/);
   });
 
   it("L1: no text of a record appears in any line, whatever happens to the record", async () => {

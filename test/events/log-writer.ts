@@ -1,7 +1,7 @@
 /** A process of its own that logs as many lines as it is told, says so on stdout, and exits. */
 import { createLogSink } from "../../src/events/log-sink.ts";
 
-const log = createLogSink({ level: "debug", file: "" });
+const log = createLogSink({ level: "debug" });
 for (let line = 0; line < Number(process.argv[2]); line++) {
   log({ event: "server_stopping", fields: { reason: "x".repeat(100) } });
 }
