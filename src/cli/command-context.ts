@@ -61,5 +61,5 @@ export interface GlobalOptions {
 export const EXIT_OK = 0;
 /** It did not work, or something needs a look. */
 export const EXIT_FAILED = 1;
-/** It was called wrongly, or memspool can not do its work here. */
+/** It was called wrongly, or status or doctor finds memspool failing. */
 export const EXIT_USAGE = 2;

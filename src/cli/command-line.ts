@@ -10,6 +10,7 @@ import { captureCommand } from "./capture.ts";
 import {
   type AppModule,
   type CommandContext,
+  EXIT_FAILED,
   EXIT_OK,
   EXIT_USAGE,
   type GlobalOptions,
@@ -22,7 +23,7 @@ import { exitCodeForError } from "./exit-code.ts";
 import { getCommand } from "./get.ts";
 import { type Interruption, interruption } from "./interruption.ts";
 import { collectSetting, describeSettings } from "./option-values.ts";
-import { Output, tolerateClosedPipe } from "./output.ts";
+import { Output, watchForLoss } from "./output.ts";
 import { quarantineCommand } from "./quarantine.ts";
 import { recentCommand } from "./recent.ts";
 import { searchCommand } from "./search.ts";
@@ -30,8 +31,9 @@ import { serveCommand } from "./serve.ts";
 import { statusCommand } from "./status.ts";
 
 const EXIT_CODES = `
-Exit codes: 0 all well; 1 it failed or something needs a look; 2 called wrongly, or memspool can not
-do its work here. With --json the answer, or {"error": {"code", …}}, is one JSON document on stdout.`;
+Exit codes: 0 all well; 1 it failed, or something needs a look; 2 called
+wrongly, or status or doctor finds memspool failing. With --json the answer,
+or {"error": {"code", …}}, is one JSON document on stdout.`;
 
 export async function runCommandLine(
   input: ProgramInput,
@@ -44,15 +46,21 @@ export async function runCommandLine(
     body: (context: CommandContext) => Promise<number>,
   ): Promise<void> => {
     const output = new Output(input, options.json === true);
-    const stopTolerating = tolerateClosedPipe(input.stdout, interrupt.abort);
+    const stopWatching = watchForLoss(input.stdout, interrupt.abort);
     try {
       exitCode = await body(makeContext(input, options, output, interrupt, loadApp));
     } catch (error) {
       output.error(isAbort(error) ? interrupted() : error);
       exitCode = exitCodeForError(error);
-    } finally {
-      stopTolerating();
     }
+    const failure = await output.settled();
+    stopWatching();
+    if (failure === undefined) return;
+    output.note(
+      `error: standard output can not be written (${failure.code}), so the answer is not complete. ` +
+        "See whether its disk is full.",
+    );
+    exitCode = EXIT_FAILED;
   };
   const program = buildProgram(run, input);
   try {
@@ -60,8 +68,12 @@ export async function runCommandLine(
     else await program.parseAsync([...input.argv], { from: "user" });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
-    if (error.exitCode === 0 || error.code === "commander.help") return EXIT_OK;
-    new Output(input, input.argv.includes("--json")).error(usageError(error));
+    if (error.exitCode === 0) return EXIT_OK;
+    // Options alone are a call of memspool without a command.
+    if (isWithoutCommand(program, error) && input.stdin.isTTY !== true) {
+      return await runCommandLine({ ...input, argv: [...input.argv, "serve"] }, loadApp);
+    }
+    new Output(input, input.argv.includes("--json")).error(usageError(program, error));
     return EXIT_USAGE;
   } finally {
     interrupt.dispose();
@@ -118,12 +130,24 @@ function interrupted(): MemspoolError {
   );
 }
 
-function usageError(error: CommanderError): MemspoolError {
-  const what = error.message
-    .replace(/^error: /, "")
-    .replaceAll("\n", " ")
-    .replace(/\.$/, "");
-  return new MemspoolError("INVALID_ARGUMENT", `${what}. See: memspool --help`);
+/** What commander means by an error that only asks for the help to be shown. */
+function isWithoutCommand(program: Command, error: CommanderError): boolean {
+  return error.code === "commander.help" && program.args.length === 0;
+}
+
+function usageError(program: Command, error: CommanderError): MemspoolError {
+  const [first, ...rest] = program.args;
+  const command = program.commands.find((each) => each.name() === first);
+  const what = isWithoutCommand(program, error)
+    ? "there is no command"
+    : error.code === "commander.help"
+      ? `unknown command '${rest.at(-1) ?? ""}'`
+      : error.message
+          .replace(/^error: /, "")
+          .replaceAll("\n", " ")
+          .replace(/\.$/, "");
+  const help = command === undefined ? "memspool --help" : `memspool ${command.name()} --help`;
+  return new MemspoolError("INVALID_ARGUMENT", `${what}. See: ${help}`);
 }
 
 function makeContext(

@@ -38,13 +38,20 @@ export function jsonObject(value: string): Record<string, unknown> {
   return parsed as Record<string, unknown>;
 }
 
-/** The settings, for `memspool --help`. */
+/** As many words as fit, and the blank or end behind them. */
+const LINE_OF_HELP = /(\S.{0,71})(?:\s+|$)/g;
+
+/** The settings, for `memspool --help`, within 80 columns. */
 export function describeSettings(): string {
-  const lines = SETTING_NAMES.map(
-    (name) => `  ${name.padEnd(20)} ${envName(name).padEnd(30)} ${SETTINGS[name].help}`,
-  );
+  const lines = SETTING_NAMES.flatMap((name) => {
+    const { default: absent, help } = SETTINGS[name];
+    const value = absent === "" ? "none" : String(absent);
+    const meaning = help.replace(LINE_OF_HELP, "    $1\n").trimEnd();
+    return [`  ${name.padEnd(21)} ${envName(name)} (default ${value})`, meaning];
+  });
   return [
-    "Settings, strongest first: command line, environment, config.json in the data directory:",
+    "Settings, strongest first: command line, environment, config.json in the data",
+    "directory:",
     ...lines,
   ].join("\n");
 }

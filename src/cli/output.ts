@@ -3,7 +3,8 @@
  *
  * Guarantees: with `--json` exactly one JSON document goes to stdout, an error too; without it an
  * error is one line on stderr. Colours only on a terminal and never with NO_COLOR; progress only on
- * stderr and only when that is a terminal. A reader that leaves early (`| head`) is no error.
+ * stderr and only when that is a terminal. A reader that leaves early (`| head`) is no error; one
+ * that is slow gets everything, and a disk that takes no more is noticed (`settled`).
  */
 import type { Writable } from "node:stream";
 import { styleText } from "node:util";
@@ -39,6 +40,9 @@ export class Output {
   readonly #stderr: OutputStream;
   readonly #colours: boolean;
   readonly #errorColours: boolean;
+  /** Ends with the last write to stdout, and with it all before. */
+  #lastWrite: Promise<void> = Promise.resolve();
+  #failure: NodeJS.ErrnoException | undefined;
 
   constructor(
     streams: { stdout: OutputStream; stderr: OutputStream; env: Environment },
@@ -55,15 +59,24 @@ export class Output {
 
   /** The answer to `--json`. */
   document(value: unknown): void {
-    this.#stdout.write(`${JSON.stringify(value, null, this.terminal ? 2 : 0)}\n`);
+    this.#put(`${JSON.stringify(value, null, this.terminal ? 2 : 0)}\n`);
   }
 
   line(text = ""): void {
-    this.#stdout.write(`${text}\n`);
+    this.#put(`${text}\n`);
   }
 
   bytes(bytes: Uint8Array): void {
-    this.#stdout.write(bytes);
+    this.#put(bytes);
+  }
+
+  /**
+   * Resolves when the reader has taken everything, however slow it is, to the reason why it could
+   * not be written. At once if nothing was.
+   */
+  async settled(): Promise<NodeJS.ErrnoException | undefined> {
+    await this.#lastWrite;
+    return this.#failure !== undefined && isClosedPipe(this.#failure) ? undefined : this.#failure;
   }
 
   /** For the person, beside the answer. */
@@ -134,6 +147,15 @@ export class Output {
     }
   }
 
+  #put(chunk: string | Uint8Array): void {
+    this.#lastWrite = new Promise((resolve) => {
+      this.#stdout.write(chunk, (error) => {
+        this.#failure ??= error ?? undefined;
+        resolve();
+      });
+    });
+  }
+
   #widths(columns: readonly Column[]): number[] {
     // A terminal of unknown size says 0.
     const columnsSeen = this.#stdout.columns || WIDTH_DEFAULT;
@@ -144,14 +166,19 @@ export class Output {
   }
 }
 
+/**
+ * Keeps a stdout that fails from ending the process: whoever writes asks `settled` what happened.
+ * @param onLost nothing that is written from now on arrives
+ * @returns takes the listener away again
+ */
+export function watchForLoss(stream: OutputStream, onLost: () => void): () => void {
+  stream.on("error", onLost);
+  return () => stream.off("error", onLost);
+}
+
 /** A reader that went away wants no more of us; anything else is a real failure to write. */
-export function tolerateClosedPipe(stream: OutputStream, onClosed: () => void): () => void {
-  const listener = (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE" && error.code !== "ERR_STREAM_DESTROYED") throw error;
-    onClosed();
-  };
-  stream.on("error", listener);
-  return () => stream.off("error", listener);
+function isClosedPipe({ code }: NodeJS.ErrnoException): boolean {
+  return code === "EPIPE" || code === "ERR_STREAM_DESTROYED";
 }
 
 function paint(style: Style, text: string): string {

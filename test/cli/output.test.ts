@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { Output, type OutputStream, tolerateClosedPipe } from "../../src/cli/output.ts";
+import { Output, type OutputStream, watchForLoss } from "../../src/cli/output.ts";
 import {
   clip,
   manyLines,
@@ -68,16 +68,36 @@ describe("tables", () => {
   });
 });
 
-describe("closed pipes", () => {
-  it("X2: a reader that leaves is no error, another failure is", () => {
+describe("a stdout that fails", () => {
+  function failingWith(code: string) {
+    const made = make(false);
+    let losses = 0;
+    watchForLoss(made.stdout as unknown as OutputStream, () => losses++);
+    made.stdout._write = (_chunk, _encoding, done) => done(Object.assign(new Error(), { code }));
+    made.output.line("first");
+    made.output.line("second");
+    return { ...made, losses: () => losses };
+  }
+
+  it("X2: a reader that leaves is no failure, but ends the work", async () => {
+    const { output, losses } = failingWith("EPIPE");
+    expect(await output.settled()).toBeUndefined();
+    expect(losses()).toBe(1);
+  });
+
+  it("C1: a disk that takes no more is the failure of the first write", async () => {
+    const { output, losses } = failingWith("ENOSPC");
+    expect(await output.settled()).toMatchObject({ code: "ENOSPC" });
+    expect(losses()).toBe(1);
+  });
+
+  it("C1: output that was never used has settled", async () => {
+    expect(await make(false).output.settled()).toBeUndefined();
+  });
+
+  it("X2: the watch takes its listener away again", () => {
     const { stdout } = make(false);
-    let closed = 0;
-    const stop = tolerateClosedPipe(stdout as unknown as OutputStream, () => closed++);
-    stdout.emit("error", Object.assign(new Error("gone"), { code: "EPIPE" }));
-    expect(closed).toBe(1);
-    const broken = Object.assign(new Error("broken"), { code: "EIO" });
-    expect(() => stdout.emit("error", broken)).toThrow(broken);
-    stop();
+    watchForLoss(stdout as unknown as OutputStream, () => {})();
     expect(stdout.listenerCount("error")).toBe(0);
   });
 });

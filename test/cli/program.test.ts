@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { interruption } from "../../src/cli/interruption.ts";
 import { MemspoolError } from "../../src/errors.ts";
 import { type FakeApp, makeFakeApp } from "../support/fake-app.ts";
-import { type RunOptions, run as runAt } from "../support/run-program.ts";
+import { MemoryStream, type RunOptions, run as runAt } from "../support/run-program.ts";
 
 let home: string;
 let app: FakeApp;
@@ -41,6 +41,16 @@ describe("serve", () => {
       expect(config).toMatchObject({ home: elsewhere, project: "p", "log.level": "error" });
     }
     expect(app.configs[2]?.["queue.maxAttempts"]).toBe(9);
+  });
+
+  it("C1: options without a command serve, too, unless stdin is a terminal", async () => {
+    const elsewhere = join(home, "e");
+    const argv = ["--home", elsewhere, "--set", "queue.maxAttempts=9"];
+    expect(await run(argv, { stdin: "" })).toMatchObject({ exitCode: 0, stdout: "", stderr: "" });
+    expect(app.configs[0]).toMatchObject({ home: elsewhere, "queue.maxAttempts": 9 });
+    const { exitCode, stderr } = await run(argv);
+    expect(exitCode).toBe(2);
+    expect(stderr).toBe("error INVALID_ARGUMENT: there is no command. See: memspool --help\n");
   });
 
   it("C1: help and wrong options of serve do not start a server", async () => {
@@ -140,11 +150,22 @@ describe("calls", () => {
     [["get"], "ulid"],
     [["get", "a", "b"], "too many arguments"],
     [["quarantine", "empty"], "too many arguments"],
+    [["help", "frobnicate"], "frobnicate"],
+    [["search", "x", "--limit", "0"], "memspool search --help"],
   ])("C1: %j is a wrong call: one line, exit code 2", async (argv, named) => {
     const { exitCode, stdout, stderr } = await run(argv);
     expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: "" });
     expect(stderr).toMatch(/^error INVALID_ARGUMENT: [^\n]*\n$/);
     expect(stderr).toContain(named);
+  });
+
+  it("C1: help fits a terminal of 80 columns", async () => {
+    const stdout = Object.assign(new MemoryStream(), { columns: 80 });
+    for (const argv of [["--help"], ...commands.map((command) => [command, "--help"])]) {
+      await run(argv, { stdout });
+    }
+    const lines = stdout.bytes().toString("utf8").split("\n");
+    expect(lines.filter((line) => line.length > 80)).toEqual([]);
   });
 
   it("C1: with --json a wrong call is a JSON document too", async () => {
@@ -189,5 +210,38 @@ describe("interruption", () => {
     expect(lazy.signal.aborted).toBe(true);
     lazy.dispose();
     expect(process.listenerCount("SIGINT")).toBe(before);
+  });
+});
+
+describe("readers", () => {
+  it("C1: a slow reader gets everything before the command ends", async () => {
+    const stdout = new MemoryStream();
+    const waiting: (() => void)[] = [];
+    const taken = new Promise<void>((asked) => {
+      stdout._write = (chunk: Buffer, _encoding, done) => {
+        stdout.chunks.push(chunk);
+        waiting.push(done);
+        asked();
+      };
+    });
+    let ended = false;
+    const running = run(["recent", "--json"], { stdout }).then((result) => {
+      ended = true;
+      return result;
+    });
+    await taken;
+    for (let turn = 0; turn < 20; turn++) await new Promise((next) => setImmediate(next));
+    expect({ ended, closed: app.closed }).toEqual({ ended: false, closed: 1 });
+    for (const done of waiting) done();
+    expect(await running).toMatchObject({ exitCode: 0, stderr: "" });
+  });
+
+  it("C1: output that could not be written is exit code 1, and said on stderr", async () => {
+    const stdout = new MemoryStream();
+    stdout._write = (_chunk, _encoding, done) =>
+      done(Object.assign(new Error("no space"), { code: "ENOSPC" }));
+    const { exitCode, stderr } = await run(["status"], { stdout });
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(/^error: standard output can not be written \(ENOSPC\)[^\n]*\n$/);
   });
 });

@@ -13,6 +13,8 @@ export interface RunOptions {
   readonly terminal?: boolean;
   readonly signal?: AbortSignal;
   readonly entry?: string;
+  /** A reader of its own kind; what it took is then for the test to ask. */
+  readonly stdout?: MemoryStream;
 }
 
 export interface RunResult {
@@ -40,7 +42,7 @@ export class MemoryStream extends Writable {
 }
 
 export async function run(argv: readonly string[], options: RunOptions): Promise<RunResult> {
-  const stdout = new MemoryStream();
+  const stdout = options.stdout ?? new MemoryStream();
   const stderr = new MemoryStream();
   stdout.isTTY = stderr.isTTY = options.terminal === true;
   const stdin: InputStream =
