@@ -157,7 +157,7 @@ function show(output: Output, report: HealthReport): void {
   }
   for (const { name, status, detail, advice } of report.checks) {
     const [mark, style] = MARKS[status];
-    const text = advice === undefined ? detail : `${detail}. ${advice}`;
+    const text = advice === undefined ? detail : `${detail.replace(/\.$/, "")}. ${advice}`;
     output.line(`${output.style(style, mark.padEnd(9))} ${name.padEnd(16)} ${oneLine(text)}`);
   }
   const [mark, style] = MARKS[report.status];

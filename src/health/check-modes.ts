@@ -34,7 +34,21 @@ export async function checkModes(input: ModesInput): Promise<HealthCheck> {
   const findings: Findings = { open: [], foreign: [], links: [], entries: 0 };
   // The data directory itself may be a symlink that its owner made; nothing below it may.
   const home = await realpathIfThere(input.home);
+  if (home === undefined && (await lstatIfThere(input.home)) !== undefined) {
+    return failing(
+      name,
+      "the data directory is a symlink to nowhere",
+      "Make the directory that it leads to, or point MEMSPOOL_HOME elsewhere.",
+    );
+  }
   if (home === undefined) return ok(name, "no data directory yet; the first capture makes it");
+  if ((await lstatIfThere(home))?.isDirectory() === false) {
+    return failing(
+      name,
+      "the data directory's name belongs to a file",
+      "Point MEMSPOOL_HOME at a directory, or at a name that is free.",
+    );
+  }
   const complete = await walk(home, home, 0, input, findings);
   const blocking = findings.links.filter((path) => OWN_DIRECTORIES.has(path));
   if (blocking.length > 0) {

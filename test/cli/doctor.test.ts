@@ -118,3 +118,12 @@ it("Q13: without a data directory nothing is opened or made", async () => {
   expect(app.configs).toEqual([]);
   expect(readdirSync(home)).toEqual(["queue"]);
 });
+
+it("H1: a detail that is a sentence of its own is ended once", async () => {
+  app.memory.health = async () => ({
+    status: "degraded",
+    checks: [{ name: "store", status: "degraded", detail: "It is full.", advice: "Free space." }],
+  });
+  const { stdout } = await run(["doctor"], { home, app });
+  expect(stdout).toContain("It is full. Free space.\n");
+});

@@ -82,6 +82,21 @@ describe("directory modes", () => {
     }
   });
 
+  it("H1: a file in the data directory's place is failing, and no mode of it is to be changed", async () => {
+    const file = join(home, "file");
+    writeFileSync(file, "", { mode: 0o644 });
+    const result = await checkModes({ home: file, uid });
+    expect(result).toMatchObject({ status: "failing" });
+    expect(result.advice).not.toContain("chmod");
+  });
+
+  it("H1: a data directory that is a symlink to nowhere is failing", async () => {
+    symlinkSync(join(home, "nowhere"), join(home, "link"));
+    const result = await checkModes({ home: join(home, "link"), uid });
+    expect(result).toMatchObject({ status: "failing" });
+    expect(result.detail).toContain("symlink to nowhere");
+  });
+
   it("X1: stops at its bound and says so", async () => {
     for (let n = 0; n < 5; n++) writeFileSync(join(queueDir, `${n}`), "", { mode: 0o600 });
     const result = await checkModes({ home, uid, entriesMax: 4 });
