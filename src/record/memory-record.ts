@@ -175,6 +175,15 @@ export function describeIssues(error: z.ZodError): string[] {
     if (issue.code === "invalid_value") {
       return `${at} must be one of ${issue.values.map(String).join(", ")}`;
     }
-    return `${at || "the input"} ${issue.message}`;
+    return `${at || "the input"} ${boundBroken(issue) ?? issue.message}`;
   });
+}
+
+/** A bound of ours in our words; undefined for what the schema says itself. */
+function boundBroken(issue: z.core.$ZodIssue): string | undefined {
+  if (issue.code !== "too_big" && issue.code !== "too_small") return undefined;
+  const [limit, bound] =
+    issue.code === "too_big" ? ["at most", issue.maximum] : ["at least", issue.minimum];
+  const unit = { string: " characters long", array: " entries long" }[issue.origin as string] ?? "";
+  return `must be ${limit} ${bound}${unit}`;
 }

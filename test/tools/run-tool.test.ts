@@ -55,6 +55,23 @@ describe("running a tool", () => {
     expect(memory.calls).toEqual([]);
   });
 
+  it("T11: says a bound in words of its own", async () => {
+    const problems = async (name: string, args: object) =>
+      (await run(name, args)).error.problems as string[];
+    expect(await problems("memory_search", { query: "x", limit: 101 })).toEqual([
+      "limit must be at most 100",
+    ]);
+    expect(await problems("queue_flush", { timeout_ms: 1 })).toEqual([
+      "timeout_ms must be at least 100",
+    ]);
+    expect(await problems("memory_search", { query: "x".repeat(100_000) })).toEqual([
+      expect.stringMatching(/^query must be at most \d+ characters long$/),
+    ]);
+    expect(await problems("memory_capture", { surface: "x", tags: Array(999).fill("t") })).toEqual([
+      expect.stringMatching(/^tags must be at most \d+ entries long$/),
+    ]);
+  });
+
   it("T11: tells a missing argument from one of a wrong type, and neither repeats a value", async () => {
     const missing = await run("memory_get", {});
     expect(missing.error.message).toContain("ulid is required (string)");
