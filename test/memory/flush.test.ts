@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { FlushProgress } from "../../src/memory/memory.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { failureCode, MemoryBench } from "../support/memory-bench.ts";
@@ -42,13 +42,20 @@ describe("flush", () => {
     const bench = await MemoryBench.open();
     const ulids = await bench.capture("one", "two", "three");
     const progress: FlushProgress[] = [];
-    // One record a step: the next one goes when the one before was reported.
+    const looks = () => bench.disk.methods().filter((method) => method === "names").length;
+    // One record a step: the next one goes some looks after the one before was reported.
+    const ingestNext = async () => {
+      const before = looks();
+      await vi.waitFor(() => expect(looks()).toBeGreaterThan(before + 2), { timeout: 15_000 });
+      await bench.ingest(ulids.shift() ?? "");
+    };
+    const steps: Promise<void>[] = [];
     const onProgress = (step: FlushProgress) => {
       progress.push(step);
-      const next = ulids.shift();
-      if (next !== undefined) void bench.ingest(next);
+      if (ulids.length > 0) steps.push(ingestNext());
     };
     await bench.memory.flush({ onProgress });
+    await Promise.all(steps);
     expect(progress).toEqual([0, 1, 2, 3].map((drained) => ({ drained, total: 3 })));
   });
 
