@@ -6,7 +6,7 @@
  * because it would stop the next start. A value is never corrected, cut or ignored.
  * Does not guarantee that a path exists or can be used: that is the doctor's and the queue's work.
  */
-import { homedir } from "node:os";
+import { userInfo } from "node:os";
 import { isAbsolute, join, resolve } from "node:path";
 import { MemspoolError } from "../errors.ts";
 import { type Config, envName, SETTING_NAMES, SETTINGS, type SettingName } from "./settings.ts";
@@ -156,7 +156,8 @@ function definedOf(flags: SettingFlags): Record<string, unknown> {
 function absolutePath(path: string, inputs: Omit<ConfigInputs, "file">, base: string): string {
   if (path !== "~" && !path.startsWith("~/"))
     return isAbsolute(path) ? resolve(path) : join(base, path);
-  return join(inputs.homedir ?? inputs.env.HOME ?? homedir(), path.slice(1));
+  // An empty HOME is as good as none: its data directory would lie in the root of the file system.
+  return join(inputs.homedir ?? (inputs.env.HOME || userInfo().homedir), path.slice(1));
 }
 
 function show(value: unknown): string {

@@ -1,3 +1,5 @@
+import { userInfo } from "node:os";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { type ConfigInputs, resolveConfig, resolveHome } from "../../src/config/resolve-config.ts";
 import { envName, SETTING_NAMES, SETTINGS } from "../../src/config/settings.ts";
@@ -146,6 +148,9 @@ describe("paths", () => {
     const at = (home: string) => resolveHome({ env: { MEMSPOOL_HOME: home }, cwd: "/" });
     expect([at("/one"), at("/two")]).toEqual(["/one", "/two"]);
     expect(resolveHome({ env: { HOME: "/home/v" } })).toBe("/home/v/.memspool");
+    for (const env of [{ HOME: "" }, {}]) {
+      expect(resolveHome({ env })).toBe(join(userInfo().homedir, ".memspool"));
+    }
   });
 });
 
