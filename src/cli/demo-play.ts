@@ -6,7 +6,7 @@ import type { CaptureOutcome, DemoFleet } from "./demo-fleet.ts";
 import { QUESTIONS, type Question } from "./demo-questions.ts";
 import { findRecord, type ToolCaller, type Verification, verifyStore } from "./demo-verify.ts";
 import type { Output } from "./output.ts";
-import { clip, oneLine, shortDuration } from "./printable.ts";
+import { clip, counted, oneLine, shortDuration } from "./printable.ts";
 
 interface Answer {
   readonly question: Question;
@@ -170,8 +170,8 @@ async function describe(output: Output, result: DemoResult, passed: boolean): Pr
       `(${perSecond}/s, the pause of the killed server included).`,
   );
   output.line(
-    `SIGKILL hit ${killed.name} (process ${killed.pid}) after ${killed.after} receipts, with ` +
-      `${unanswered} captures unanswered; it was started again and they were repeated.\n`,
+    `SIGKILL hit ${killed.name} (process ${killed.pid}) after ${killed.after} receipts, with\n` +
+      `${counted(unanswered, "capture")} unanswered; it was started again and they were repeated.\n`,
   );
   await output.table(
     [{ head: "question", width: 24 }, { head: "answer" }, { head: "from", width: 22 }],
@@ -201,7 +201,7 @@ async function describe(output: Output, result: DemoResult, passed: boolean): Pr
   }
   output.line(
     passed
-      ? `\n${output.style("green", "Every acknowledged text was read back byte for byte")} through ` +
+      ? `\n${output.style("green", "Every acknowledged text was read back byte for byte")} through\n` +
           `another server than the one that took it. ${shortDuration(result.totalMs)} in all.`
       : `\n${output.style("red", "The promise was broken.")} Please report this output.`,
   );

@@ -158,7 +158,8 @@ function show(output: Output, report: HealthReport): void {
   for (const { name, status, detail, advice } of report.checks) {
     const [mark, style] = MARKS[status];
     const text = advice === undefined ? detail : `${detail.replace(/\.$/, "")}. ${advice}`;
-    output.line(`${output.style(style, mark.padEnd(9))} ${name.padEnd(16)} ${oneLine(text)}`);
+    const label = `${output.style(style, mark.padEnd(9))} ${name.padEnd(16)} `;
+    output.entry(label, 27, oneLine(text));
   }
   const [mark, style] = MARKS[report.status];
   output.line(`\n${output.style(style, mark)}`);

@@ -7,10 +7,10 @@
  * that is slow gets everything, and a disk that takes no more is noticed (`settled`).
  */
 import type { Writable } from "node:stream";
-import { styleText } from "node:util";
+import { stripVTControlCharacters, styleText } from "node:util";
 import type { Environment } from "../config/resolve-config.ts";
 import { MemspoolError, reportError } from "../errors.ts";
-import { breakLongWords } from "./printable.ts";
+import { breakLongWords, hang } from "./printable.ts";
 
 export type OutputStream = Writable & { readonly isTTY?: boolean; readonly columns?: number };
 export type Style = Parameters<typeof styleText>[0];
@@ -64,6 +64,13 @@ export class Output {
 
   line(text = ""): void {
     this.#put(`${text}\n`);
+  }
+
+  /** A name and what there is to say of it; on a terminal its further lines stand below the first. */
+  entry(name: string, nameCells: number, text: string): void {
+    const label = " ".repeat(Math.max(0, nameCells - stripVTControlCharacters(name).length));
+    const shown = this.terminal ? hang(text, this.#columns, nameCells) : text;
+    this.line(`${name}${label}${shown}`);
   }
 
   bytes(bytes: Uint8Array): void {
@@ -156,12 +163,15 @@ export class Output {
     });
   }
 
-  #widths(columns: readonly Column[]): number[] {
+  get #columns(): number {
     // A terminal of unknown size says 0.
     const columnsSeen = this.#stdout.columns || WIDTH_DEFAULT;
-    const all = Math.min(Math.max(columnsSeen, WIDTH_MIN), WIDTH_MAX);
+    return Math.min(Math.max(columnsSeen, WIDTH_MIN), WIDTH_MAX);
+  }
+
+  #widths(columns: readonly Column[]): number[] {
     const fixed = columns.reduce((sum, { width }) => sum + (width ?? 0), 0);
-    const left = Math.max(all - fixed - columns.length - 1, COLUMN_WIDTH_MIN);
+    const left = Math.max(this.#columns - fixed - columns.length - 1, COLUMN_WIDTH_MIN);
     return columns.map(({ width }) => width ?? left);
   }
 }

@@ -44,6 +44,24 @@ export function shortDuration(ms: number): string {
   return minutes < 90 ? `${Math.round(minutes)} min` : `${(minutes / 60).toFixed(1)} h`;
 }
 
+/** `1 record`, `2 records`. */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}
+
+/** Breaks a line between words; every line after the first begins with so many blanks. */
+export function hang(text: string, cells: number, indentCells: number): string {
+  let line = "";
+  const lines: string[] = [];
+  for (const word of text.split(" ")) {
+    if (line !== "" && line.length + 1 + word.length > cells - indentCells) {
+      lines.push(line);
+      line = word;
+    } else line = line === "" ? word : `${line} ${word}`;
+  }
+  return [...lines, line].join(`\n${" ".repeat(indentCells)}`);
+}
+
 /** At most this many UTF-16 code units, an ellipsis for the rest, no surrogate pair split. */
 export function clip(text: string, charsMax: number): string {
   if (text.length <= charsMax) return text;

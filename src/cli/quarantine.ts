@@ -10,9 +10,9 @@ import {
   type RunCommand,
 } from "./command-context.ts";
 import { getWhole } from "./get.ts";
+import { noteIncompleteness } from "./incompleteness.ts";
 import { examples, wholeNumber } from "./option-values.ts";
-import { manyLines, oneLine, shortBytes, shortTime } from "./printable.ts";
-import { noteIncompleteness } from "./record-rows.ts";
+import { counted, manyLines, oneLine, shortBytes, shortTime } from "./printable.ts";
 
 interface ListOptions extends GlobalOptions {
   readonly limit?: number;
@@ -66,7 +66,7 @@ async function listEntries(context: CommandContext, options: ListOptions): Promi
       [{ head: "record", width: 28 }, { head: "code", width: 28 }, { head: "why" }],
       page.entries.map((entry) => [
         `${entry.ulid}\n${shortTime(entry.quarantined_at)}`,
-        `${entry.code}\n${entry.attempts} attempts`,
+        `${entry.code}\n${counted(entry.attempts, "attempt")}`,
         oneLine(entry.message),
       ]),
     );
@@ -87,7 +87,9 @@ async function showEntry(context: CommandContext, ulid: string): Promise<number>
   }
   output.line(`${entry.ulid}  ${entry.file}  ${shortBytes(entry.bytes)}`);
   output.line(`${entry.code}: ${oneLine(entry.message)}`);
-  output.line(`set aside ${shortTime(entry.quarantined_at)} after ${entry.attempts} attempts`);
+  output.line(
+    `set aside ${shortTime(entry.quarantined_at)} after ${counted(entry.attempts, "attempt")}`,
+  );
   output.line();
   output.line(found === undefined ? "(its text can not be read)" : manyLines(found.surface));
   return EXIT_OK;

@@ -9,9 +9,9 @@ import {
   filterFrom,
   withoutScope,
 } from "./filter-options.ts";
+import { noteIncompleteness } from "./incompleteness.ts";
 import { examples, wholeNumber } from "./option-values.ts";
 import { oneLine, shortTime } from "./printable.ts";
-import { noteIncompleteness } from "./record-rows.ts";
 
 interface SearchOptions extends FilterOptions {
   readonly limit?: number;

@@ -12,7 +12,7 @@ import {
 } from "./command-context.ts";
 import { examples } from "./option-values.ts";
 import type { Output } from "./output.ts";
-import { oneLine, shortBytes, shortDuration, shortTime } from "./printable.ts";
+import { counted, oneLine, shortBytes, shortDuration, shortTime } from "./printable.ts";
 
 interface StatusOptions extends GlobalOptions {
   readonly watch?: boolean;
@@ -61,7 +61,7 @@ function show({ output }: CommandContext, status: StatusReport): number {
 function describe(output: Output, status: StatusReport): void {
   const { queue, ingester, store } = status;
   const colour = status.state === "ok" ? "green" : status.state === "degraded" ? "yellow" : "red";
-  const entry = (name: string, text: string) => output.line(`${name.padEnd(11)}${text}`);
+  const entry = (name: string, text: string) => output.entry(name, 11, text);
   entry("state", output.style(colour, status.state));
   for (const reason of status.reasons) entry("", oneLine(reason));
   entry("data", oneLine(status.data_dir));
@@ -75,7 +75,7 @@ function describe(output: Output, status: StatusReport): void {
   entry("ingester", leader === null ? "no process drains" : `process ${leader.pid}${since}`);
   if (last !== null) entry("", `last batch ${last.count} in ${shortDuration(last.ms)}`);
   if (delayed !== null) entry("", `waits until ${shortTime(delayed.until)} after ${delayed.code}`);
-  const records = store.records === null ? "" : `, ${store.records} records`;
+  const records = store.records === null ? "" : `, ${counted(store.records, "record")}`;
   const bytes = store.bytes === null ? "" : `, ${shortBytes(store.bytes)}`;
   entry("store", `${store.kind} ${store.state}${records}${bytes}`);
   if (store.error !== null) entry("", `${store.error.code}: ${oneLine(store.error.message)}`);

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { Output, type OutputStream, watchForLoss } from "../../src/cli/output.ts";
 import {
   clip,
+  counted,
   manyLines,
   oneLine,
   shortBytes,
@@ -68,6 +69,20 @@ describe("tables", () => {
   });
 });
 
+describe("entries", () => {
+  it("C1: on a terminal a long one goes on below itself, elsewhere it is one line", () => {
+    const onTerminal = make(true);
+    onTerminal.stdout.columns = 60;
+    const words = Array(30).fill("word").join(" ");
+    onTerminal.output.entry(onTerminal.output.style("red", "name"), 10, words);
+    const lines = onTerminal.text().replaceAll("\u001b[31m", "").replaceAll("\u001b[39m", "");
+    expect(lines).toMatch(/^name {6}(word ?){10}\n( {10}(word ?){10}\n){2}$/);
+    const piped = make(false);
+    piped.output.entry("name", 10, words);
+    expect(piped.text()).toBe(`name      ${words}\n`);
+  });
+});
+
 describe("a stdout that fails", () => {
   function failingWith(code: string) {
     const made = make(false);
@@ -114,6 +129,14 @@ describe("printable", () => {
     expect(clip("abc", 3)).toBe("abc");
     expect(clip("abcd", 3)).toBe("ab…");
     expect(clip("a\u{1f375}bc", 3)).toBe("a…");
+  });
+
+  it("C1: counts one and many", () => {
+    expect([0, 1, 2].map((count) => counted(count, "record"))).toEqual([
+      "0 records",
+      "1 record",
+      "2 records",
+    ]);
   });
 
   it("C1: writes times, sizes and durations short", () => {

@@ -66,7 +66,7 @@ describe("search and recent", () => {
     expect(stdout).toContain("1.23");
     expect(stdout).not.toContain("\u001b");
     expect(stderr).toContain("--cursor abc");
-    expect(stderr).toContain("4 pending records were not looked at");
+    expect(stderr).toContain("Not looked at: 4 pending records. Run: memspool drain");
   });
 
   it("C1: an answer without the store is shown, and is exit code 1", async () => {

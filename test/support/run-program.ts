@@ -31,7 +31,7 @@ export class MemoryStream extends Writable {
   isTTY = false;
   columns = 100;
 
-  override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error) => void): void {
     this.chunks.push(Buffer.from(chunk));
     done();
   }

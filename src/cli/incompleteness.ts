@@ -1,6 +1,7 @@
-/** What `search` and `recent` print alike. */
+/** What an answer in pages lacks, told alike by `search`, `recent` and `quarantine`. */
 import type { Completeness } from "../memory/memory.ts";
 import type { Output } from "./output.ts";
+import { counted } from "./printable.ts";
 
 /** Says what an answer lacks, and how to get more. */
 export function noteIncompleteness(
@@ -12,7 +13,8 @@ export function noteIncompleteness(
     output.note(`Only pending records were looked at: ${code}: ${message}`);
   }
   if (result.unsearched !== undefined && result.unsearched > 0) {
-    output.note(`${result.unsearched} pending records were not looked at; run: memspool drain`);
+    const left = counted(result.unsearched, "pending record");
+    output.note(`Not looked at: ${left}. Run: memspool drain`);
   }
   if (result.next_cursor !== undefined) output.note(`More: --cursor ${result.next_cursor}`);
 }
