@@ -107,13 +107,14 @@ export function captureFailure(error: unknown): CaptureFailure {
   };
 }
 
-function refuseTooMuch(inputs: readonly unknown[]): void {
+/** @throws MemspoolError BATCH_TOO_LARGE for more records or bytes than one call may hold */
+export function refuseTooMuch(inputs: readonly unknown[]): void {
   if (inputs.length > BATCH_COUNT_MAX) {
     throw new MemspoolError(
       "BATCH_TOO_LARGE",
       `The batch has ${inputs.length} records, the limit is ${BATCH_COUNT_MAX}. Nothing was ` +
         "captured; send it in several batches.",
-      { details: { limit_records: BATCH_COUNT_MAX, size_records: inputs.length } },
+      { details: { limit_records: BATCH_COUNT_MAX, size_records: inputs.length, stored: "no" } },
     );
   }
   let bytes = 0;
@@ -126,6 +127,6 @@ function refuseTooMuch(inputs: readonly unknown[]): void {
     "BATCH_TOO_LARGE",
     `The batch's texts are ${bytes} bytes, the limit is ${BATCH_BYTES_MAX}. Nothing was captured; ` +
       "send it in several batches.",
-    { details: { limit_bytes: BATCH_BYTES_MAX, size_bytes: bytes } },
+    { details: { limit_bytes: BATCH_BYTES_MAX, size_bytes: bytes, stored: "no" } },
   );
 }

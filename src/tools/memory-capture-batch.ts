@@ -5,7 +5,6 @@
  * nothing, so the memory judges each by itself.
  */
 import { z } from "zod";
-import { MemspoolError } from "../errors.ts";
 import { BATCH_COUNT_MAX } from "../record/limits.ts";
 import { defineTool } from "./define-tool.ts";
 import { fitOutcomes } from "./fit-answer.ts";
@@ -30,15 +29,7 @@ export const memoryCaptureBatch = defineTool({
     idempotentHint: false,
     openWorldHint: false,
   },
-  run: async ({ records }, { memory }) => {
-    if (records.length > BATCH_COUNT_MAX) {
-      throw new MemspoolError(
-        "BATCH_TOO_LARGE",
-        `The batch has ${records.length} records, the limit is ${BATCH_COUNT_MAX}. ` +
-          "Nothing of it was captured: send it in parts.",
-        { details: { limit_count: BATCH_COUNT_MAX, count: records.length, stored: "no" } },
-      );
-    }
-    return { receipts: fitOutcomes(await memory.captureBatch(records)) };
-  },
+  run: async ({ records }, { memory }) => ({
+    receipts: fitOutcomes(await memory.captureBatch(records)),
+  }),
 });

@@ -4,6 +4,7 @@
  */
 import { monotonicFactory } from "ulid";
 import { MemspoolError, reportError } from "../../src/errors.ts";
+import { refuseTooMuch } from "../../src/memory/capture.ts";
 import type {
   CaptureFailure,
   CaptureInput,
@@ -75,6 +76,7 @@ export class FakeMemory implements Memory {
 
   async captureBatch(inputs: readonly unknown[]): Promise<(Receipt | CaptureFailure)[]> {
     this.#called("captureBatch");
+    refuseTooMuch(inputs);
     return Promise.all(
       inputs.map(async (input) => {
         try {

@@ -119,8 +119,9 @@ describe("memory_capture_batch", () => {
     const refused = await call("memory_capture_batch", { records });
     expect(refused.structured.error).toMatchObject({
       code: "BATCH_TOO_LARGE",
-      limit_count: 100,
-      count: 101,
+      limit_records: 100,
+      size_records: 101,
+      stored: "no",
     });
     expect(memory.kept.size).toBe(0);
     const taken = await call("memory_capture_batch", { records: records.slice(1) });
