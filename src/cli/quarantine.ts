@@ -75,7 +75,9 @@ async function listEntries(context: CommandContext, options: ListOptions): Promi
   return EXIT_OK;
 }
 
-async function showEntry(context: CommandContext, ulid: string): Promise<number> {
+async function showEntry(context: CommandContext, typed: string): Promise<number> {
+  // Case means nothing in a ULID; `get` takes either, too.
+  const ulid = typed.toUpperCase();
   const { entry, found } = await context.withApp(async ({ memory }) => ({
     entry: await findEntry(memory, ulid),
     found: await readable(memory, ulid),

@@ -83,6 +83,13 @@ it("P11: a bad variable stops the server before it says anything on stdout", asy
   expect(readdirSync(parent)).toEqual([]);
 });
 
+it("Q13: looking at the state of a data directory that is not there does not make it", async () => {
+  for (const argv of [["status"], ["doctor"], ["quarantine"]]) {
+    await run(argv, { home: join(parent, "absent") });
+  }
+  expect(readdirSync(parent)).not.toContain("absent");
+});
+
 it("X2: a reader that leaves early ends the program quietly", async () => {
   const captured = await run(["capture", "--json"], { stdin: "x".repeat(1_000_000) });
   const { ulid } = JSON.parse(captured.stdout.toString()) as { ulid: string };
