@@ -24,8 +24,10 @@ import { CaptureQueue } from "./queue/capture-queue.ts";
 import { ensureQueueDirectories } from "./queue/directories.ts";
 import type { QueueLayout } from "./queue/layout.ts";
 import { PendingView } from "./queue/pending-view.ts";
+import type { StoreReader } from "./store/memory-store.ts";
 import { StoreClient } from "./store/store-client.ts";
 import { storeWorkerAt } from "./store/store-worker-handle.ts";
+import { emptyUntilMade } from "./store/unmade-store.ts";
 
 export type { DrainOptions, DrainResult } from "./ingest/drain-here.ts";
 
@@ -63,10 +65,12 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     clock,
   });
   const { layout } = queue;
-  const store = new StoreClient({
+  const storeExists = () => existsSync(paths.storeFile);
+  const client = new StoreClient({
     startWorker: storeWorkerAt(workerUrl("store-worker"), { file: paths.storeFile }),
     events,
   });
+  const store = emptyUntilMade(storeExists, client);
   const shared = { layout, clock, events, fs: nodeDurableFsSync };
   const workerData = {
     queueDir: paths.queueDir,
@@ -86,7 +90,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       queue,
       view: new PendingView(nodeDurableFs, layout, clock),
       store,
-      storeExists: async () => existsSync(paths.storeFile),
+      storeExists: async () => storeExists(),
       fs: nodeDurableFs,
       clock,
       events,
@@ -208,7 +212,7 @@ function logFileUnusable(path: string, cause: unknown): MemspoolError {
   );
 }
 
-async function storeAnswer(store: StoreClient, paths: DataPaths) {
+async function storeAnswer(store: StoreReader, paths: DataPaths) {
   if (!existsSync(paths.storeFile)) return { absent: true } as const;
   try {
     return { checks: await store.check() };

@@ -83,8 +83,9 @@ it("P11: a bad variable stops the server before it says anything on stdout", asy
   expect(readdirSync(parent)).toEqual([]);
 });
 
-it("Q13: looking at the state of a data directory that is not there does not make it", async () => {
-  for (const argv of [["status"], ["doctor"], ["quarantine"]]) {
+it("Q13: looking into a data directory that is not there does not make it", async () => {
+  const looks = [["status"], ["doctor"], ["quarantine"], ["search", "word"], ["recent"]];
+  for (const argv of [...looks, ["get", "01JQ7Z8X9YABCDEFGHJKMNPQRS"]]) {
     await run(argv, { home: join(parent, "absent") });
   }
   expect(readdirSync(parent)).not.toContain("absent");

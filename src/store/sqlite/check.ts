@@ -71,7 +71,9 @@ function checkIntegrity(connection: Connection, bytesMax: number): StoreCheck[] 
     {
       name: "counts",
       ok: agree,
-      detail: agree ? `${rows} records` : `${rows} records, ${indexed} indexed, ${total} counted`,
+      detail: agree
+        ? `${rows} ${rows === 1 ? "record" : "records"}`
+        : `${rows} records, ${indexed} indexed, ${total} counted`,
     },
   ];
 }
