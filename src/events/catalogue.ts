@@ -63,7 +63,7 @@ export const EVENT_SEVERITY: Readonly<Record<EventName, Severity>> = {
   id_ahead_ignored: "warning",
   recovery_completed: "info",
   leader_elected: "info",
-  leader_lost: "warning",
+  leader_lost: "info",
   ingest_delayed: "warning",
   store_opened: "info",
   store_missing: "warning",

@@ -40,7 +40,11 @@ export interface PageEnd {
 /** The statistics as exact as a cursor carries them; the first page must use no others. */
 export function cursorPrecision(statistics: TermStatistics): TermStatistics {
   const { recordCount, termCountMean, documentFrequency } = statistics;
-  return { recordCount, termCountMean: Math.round(termCountMean * 1_000) / 1_000, documentFrequency };
+  return {
+    recordCount,
+    termCountMean: Math.round(termCountMean * 1_000) / 1_000,
+    documentFrequency,
+  };
 }
 
 export function writePosition(end: PageEnd): string {
