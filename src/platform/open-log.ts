@@ -114,7 +114,7 @@ export function unsafePath(path: string, kind: FileFacts["kind"], cause?: unknow
   return new MemspoolError(
     "UNSAFE_PATH",
     `${path} is not a regular file but a ${kind === "other" ? "special file" : kind}, which ` +
-      "memspool does not write through. Remove it, or name another file.",
+      "memspool does not write through. Name a regular file, or one that does not exist yet.",
     { details: { path, kind }, ...(cause === undefined ? {} : { cause }) },
   );
 }

@@ -3,7 +3,14 @@
  * that takes its lock for stale rotates, too; or the writer dies. Whatever the call, no line may be
  * lost, doubled or torn. Controls show that a broken variant does not pass.
  */
-import { readFileSync, unlinkSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  linkSync,
+  readdirSync,
+  readFileSync,
+  unlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { type DurableFsSync, nodeDurableFsSync } from "../../src/platform/durable-fs-sync.ts";
@@ -194,19 +201,23 @@ describe("the lock", () => {
     const path = join(freshDirectory(), "m.log");
     const { log, time } = openLogBench({ path });
     writeFileSync(`${path}.lock`, "theirs");
+    const inTheirHands = `${path}.moving-1-0123456789ab`;
+    writeFileSync(inTheirHands, `${line("a", 0)}\n`);
     for (let n = 1; n <= 5; n++) log.append(line("a", n));
     expect(linesOf(path)).toHaveLength(5);
+    expect(linesOf(inTheirHands)).toEqual([line("a", 0)]);
     time.advance(LOCK_STALE_MS - 1_000);
     log.append(line("a", 6));
     expect(readFileSync(`${path}.lock`, "utf8")).toBe("theirs");
     time.advance(2_000);
     log.append(line("a", 7));
-    expect(logNames(path)).toEqual(["m.log", "m.log.1"]);
+    expect(logNames(path)).toEqual(["m.log", "m.log.1", "m.log.2"]);
+    expect(linesOf(`${path}.2`)).toEqual([line("a", 0)]);
     writeFileSync(`${path}.lock`, "from the future");
     const aheadS = Date.now() / 1000 + 3_600;
     utimesSync(`${path}.lock`, aheadS, aheadS);
     for (let n = 8; n <= 9; n++) log.append(line("a", n));
-    expect(logNames(path)).toEqual(["m.log", "m.log.1", "m.log.2"]);
+    expect(logNames(path)).toEqual(["m.log", "m.log.1", "m.log.2", "m.log.3"]);
     expect(() => unlinkSync(`${path}.lock`)).toThrow("ENOENT");
   });
 
@@ -275,6 +286,27 @@ describe("a rotation that is interrupted", () => {
       },
     };
     for (const outcome of scenes({ base: noLinks, dies: true })) expect(lost(outcome)).toEqual([]);
+  });
+
+  it("L2: a start brings home what a crash left, each file once, and sweeps locks of the dead", () => {
+    const path = join(freshDirectory(), "m.log");
+    for (const name of ["m.log", "m.log.1", "m.log.3"]) {
+      writeFileSync(join(path, "..", name), `${name}\n`);
+    }
+    const moving = (slot: number, n: number) =>
+      `${path}.moving-${slot}-${String(n).padStart(12, "0")}`;
+    writeFileSync(moving(2, 1), "between\n");
+    writeFileSync(moving(3, 2), "its slot is taken\n");
+    linkSync(`${path}.1`, moving(1, 3));
+    linkSync(path, moving(1, 4));
+    writeFileSync(`${path}.lock.0123456789ab`, "");
+    openLogBench({ path }).log.open();
+    expect(readdirSync(join(path, "..")).sort()).toEqual([
+      "m.log",
+      ...[1, 2, 3, 4].map((n) => `m.log.${n}`),
+    ]);
+    expect(linesOf(`${path}.2`)).toEqual(["between"]);
+    expect(linesOf(`${path}.4`)).toEqual(["its slot is taken"]);
   });
 
   it("control: moves that overwrite lose lines in some of these scenes", () => {

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -108,6 +108,25 @@ describe("limits", () => {
     log.append(line("a", 8));
     expect(heard).toEqual([`${line("a", 1)}\n${line("a", 2)}\n`]);
     expect(allLines(path)).toEqual([3, 4, 5, 6, 7, 8].map((n) => line("a", n)));
+  });
+
+  it("L2: a backup that gets a late line while it is looked at for the last time is kept", () => {
+    const path = logPath();
+    const heard: number[] = [];
+    const { log, time, notices } = openLogBench({
+      path,
+      limits: { ...SMALL, backupsMax: 1 },
+      beforeDelete: (backup) => {
+        heard.push(linesOf(backup).length);
+        if (heard.length === 1) appendFileSync(backup, `${line("z", 1)}\n`);
+      },
+    });
+    for (let n = 1; n <= 5; n++) log.append(line("a", n));
+    expect(linesOf(`${path}.1`)).toEqual([1, 2].map((n) => line("a", n)).concat(line("z", 1)));
+    time.advance(100);
+    expect(heard).toEqual([2, 3]);
+    expect(linesOf(`${path}.1`)).toEqual([3, 4, 5].map((n) => line("a", n)));
+    expect(notices).toEqual([{ kind: "backup_deleted", bytes: 30 }]);
   });
 
   it("X1: something else under a backup's name is neither followed nor replaced", () => {
