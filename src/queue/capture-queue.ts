@@ -31,6 +31,7 @@ import { encodeEnvelope } from "../record/envelope.ts";
 import { RECORD_TEXT_BYTES_MAX } from "../record/limits.ts";
 import { type MemoryRecord, parseRecord, ulidSchema } from "../record/memory-record.ts";
 import { RecordIds, ulidTimeMs } from "../record/record-id.ts";
+import type { MarkMemory } from "./claim.ts";
 import { ensureQueueDirectories } from "./directories.ts";
 import { newestIds } from "./high-water.ts";
 import { IngestPass, type RecordHandler } from "./ingest-pass.ts";
@@ -49,6 +50,8 @@ export interface CaptureQueueOptions {
   readonly clock?: Clock;
   readonly fs?: DurableFs;
   readonly fsSync?: DurableFsSync;
+  /** A seam: one of its own makes this object stand for another process. */
+  readonly markMemory?: MarkMemory;
 }
 
 /** Proof that a record is on disk. */
@@ -108,6 +111,7 @@ export class CaptureQueue {
       clock: this.#clock,
       events: this.#events,
       attemptsMax: options.attemptsMax ?? ATTEMPTS_MAX_DEFAULT,
+      markMemory: options.markMemory,
     });
   }
 

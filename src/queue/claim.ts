@@ -52,21 +52,48 @@ interface OwnMark {
   readonly state: MarkState;
 }
 
+/** What one process knows of the marks of one queue directory. */
+export interface MarkMemory {
+  /** Marks that it made, for as long as they lie there. */
+  readonly own: Map<string, OwnMark>;
+  /** Records in a handler of its own right now. */
+  readonly active: Set<string>;
+}
+
+export function newMarkMemory(): MarkMemory {
+  return { own: new Map(), active: new Set() };
+}
+
+/** By queue directory: a process knows its marks whichever of its queue objects made them. */
+const processMemories = new Map<string, MarkMemory>();
+
+function processMemory(dir: string): MarkMemory {
+  const memory = processMemories.get(dir) ?? newMarkMemory();
+  processMemories.set(dir, memory);
+  return memory;
+}
+
 const NO_ATTEMPTS: MarkState = Object.freeze({ attempts: 0, faults: 0 });
 
 export class Claims {
   readonly #fs: DurableFsSync;
   readonly #layout: QueueLayout;
   readonly #clock: Clock;
-  /** Marks that this process made, for as long as they lie there. */
-  readonly #own = new Map<string, OwnMark>();
-  /** Records in a handler of this process right now. */
-  readonly #active = new Set<string>();
+  readonly #own: Map<string, OwnMark>;
+  readonly #active: Set<string>;
 
-  constructor(fs: DurableFsSync, layout: QueueLayout, clock: Clock = systemClock) {
+  /** @param memory a seam: one of its own stands for another process */
+  constructor(
+    fs: DurableFsSync,
+    layout: QueueLayout,
+    clock: Clock = systemClock,
+    memory: MarkMemory = processMemory(layout.dir),
+  ) {
     this.#fs = fs;
     this.#layout = layout;
     this.#clock = clock;
+    this.#own = memory.own;
+    this.#active = memory.active;
   }
 
   /**

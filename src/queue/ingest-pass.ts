@@ -12,7 +12,7 @@ import { CaptureQueueSchemaError } from "../errors.ts";
 import { errnoOf, isErrno } from "../platform/errno.ts";
 import type { MemoryRecord } from "../record/memory-record.ts";
 import { isFarAhead } from "../record/record-id.ts";
-import { type Claim, Claims, MARK_TOUCH_MS } from "./claim.ts";
+import { type Claim, Claims, MARK_TOUCH_MS, type MarkMemory } from "./claim.ts";
 import { HighWater } from "./high-water.ts";
 import { pendingPath } from "./layout.ts";
 import { listPendingSync } from "./pending-list.ts";
@@ -31,6 +31,10 @@ export interface HandlerContext {
 
 export type RecordHandler = (record: MemoryRecord, context: HandlerContext) => void | Promise<void>;
 
+export interface IngestPassParts extends SetAsideParts {
+  readonly markMemory?: MarkMemory | undefined;
+}
+
 /** Records after which the event loop gets a turn. */
 const TURN_COUNT = 32;
 
@@ -41,9 +45,9 @@ export class IngestPass {
   readonly #unknownVersions = new Set<string>();
   #recovered = false;
 
-  constructor(parts: SetAsideParts) {
+  constructor(parts: IngestPassParts) {
     this.#parts = parts;
-    this.#claims = new Claims(parts.fs, parts.layout, parts.clock);
+    this.#claims = new Claims(parts.fs, parts.layout, parts.clock, parts.markMemory);
     this.#highWater = new HighWater(parts.fs, parts.layout, parts.clock);
   }
 

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { nodeDurableFsSync } from "../../src/platform/durable-fs-sync.ts";
 import { CaptureQueue } from "../../src/queue/capture-queue.ts";
-import { Claims, MARK_TOUCH_MS } from "../../src/queue/claim.ts";
+import { Claims, MARK_TOUCH_MS, newMarkMemory } from "../../src/queue/claim.ts";
 import { ensureQueueDirectories } from "../../src/queue/directories.ts";
 import { markPath, type QueueLayout, queueLayout } from "../../src/queue/layout.ts";
 import { nextAttempt } from "../../src/queue/retry-schedule.ts";
@@ -25,7 +25,8 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-const claims = () => new Claims(nodeDurableFsSync, layout, clock);
+/** As another process sees the marks. */
+const claims = () => new Claims(nodeDurableFsSync, layout, clock, newMarkMemory());
 
 function age(ms: number): void {
   const seconds = (clock.nowMs() - ms) / 1_000;
@@ -95,7 +96,7 @@ it("Q8: a mark that was touched between two looks is put back", () => {
       nodeDurableFsSync.rename(from, to);
     },
   };
-  expect(new Claims(racing, layout, clock).take(ULID)).toBeUndefined();
+  expect(new Claims(racing, layout, clock, newMarkMemory()).take(ULID)).toBeUndefined();
   expect(JSON.parse(readFileSync(markPath(layout, ULID), "utf8")).pid).toBe(process.pid);
 });
 

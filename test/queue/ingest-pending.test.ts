@@ -11,6 +11,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { CaptureQueueSchemaError, type MemspoolError } from "../../src/errors.ts";
 import { CaptureQueue } from "../../src/queue/capture-queue.ts";
+import { newMarkMemory } from "../../src/queue/claim.ts";
 import { faultyFsSync } from "../support/faulty-fs.ts";
 import { freshDirectory } from "../support/fresh-directory.ts";
 import { ManualClock } from "../support/manual-clock.ts";
@@ -30,7 +31,7 @@ function bench(): Bench {
   // Marks are judged against real file times.
   const clock = new ManualClock(Date.now());
   const events = new RecordedEvents();
-  const open = () => new CaptureQueue({ queueDir, clock, events });
+  const open = () => new CaptureQueue({ queueDir, clock, events, markMemory: newMarkMemory() });
   return { queue: open(), clock, events, dir: queueDir, other: open };
 }
 
@@ -81,6 +82,18 @@ describe("ingestPending", () => {
     expect(await queue.ingestPending((_, { attempt }) => void attempts.push(attempt))).toBe(1);
     expect(attempts).toEqual([2]);
     expect([existsSync(file(dir, ulid)), existsSync(mark(dir, ulid))]).toEqual([false, false]);
+  });
+
+  it("Q8: the process may retry at once through another queue object, and handles a record once at a time", async () => {
+    const queueDir = join(freshDirectory(), "queue");
+    const [one, other] = [new CaptureQueue({ queueDir }), new CaptureQueue({ queueDir })];
+    await one.append({ surface: "x" });
+    await failure(one.ingestPending(() => Promise.reject(new Error("boom"))));
+    let during = -1;
+    const count = await other.ingestPending(async () => {
+      during = await one.ingestPending(() => {});
+    });
+    expect([count, during]).toEqual([1, 0]);
   });
 
   it("Q8: others leave a failed record alone until its mark is stale", async () => {
