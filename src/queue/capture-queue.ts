@@ -31,11 +31,11 @@ import { encodeEnvelope } from "../record/envelope.ts";
 import { RECORD_TEXT_BYTES_MAX } from "../record/limits.ts";
 import { type MemoryRecord, parseRecord, ulidSchema } from "../record/memory-record.ts";
 import { RecordIds, ulidTimeMs } from "../record/record-id.ts";
-import type { MarkMemory } from "./claim.ts";
 import { ensureQueueDirectories } from "./directories.ts";
 import { newestIds } from "./high-water.ts";
 import { IngestPass, type RecordHandler } from "./ingest-pass.ts";
 import { pendingPath, type QueueLayout, queueLayout } from "./layout.ts";
+import type { MarkMemory } from "./mark-memory.ts";
 import { sortNames } from "./pending-list.ts";
 import { captureFailed, type EncodedEnvelope, publish } from "./publish.ts";
 

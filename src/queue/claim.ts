@@ -13,24 +13,13 @@ import type { FileFacts } from "../platform/durable-fs.ts";
 import { type DurableFsSync, writeAllSync } from "../platform/durable-fs-sync.ts";
 import { errnoOf, isErrno } from "../platform/errno.ts";
 import { markPath, type QueueLayout, tempPath } from "./layout.ts";
-import { RETRY_WAIT_MAX_MS } from "./retry-schedule.ts";
+import { type MarkMemory, type OwnMark, processMemory } from "./mark-memory.ts";
+import { isWaiting, type MarkState, NO_ATTEMPTS, parseState } from "./mark-state.ts";
 
 export const MARK_FRESH_MS = 10_000;
 export const MARK_TOUCH_MS = 3_000;
 const TAKE_TRIES_MAX = 3;
 const MARK_BYTES_MAX = 4_096;
-
-/** What a mark remembers of failed attempts. */
-export interface MarkState {
-  /** Handlers that failed, for whatever reason. */
-  readonly attempts: number;
-  /** Those of them that were the record's own fault; only these lead to quarantine. */
-  readonly faults: number;
-  /** Code of the last failure. */
-  readonly code?: string;
-  /** Not before this time, milliseconds since 1970. */
-  readonly retryAtMs?: number;
-}
 
 export interface Claim {
   readonly ulid: string;
@@ -45,35 +34,6 @@ export interface Claim {
   /** Removes the mark, if it is still ours. */
   release(): void;
 }
-
-interface OwnMark {
-  readonly ino: number;
-  readonly mtimeMs: number;
-  readonly state: MarkState;
-}
-
-/** What one process knows of the marks of one queue directory. */
-export interface MarkMemory {
-  /** Marks that it made, for as long as they lie there. */
-  readonly own: Map<string, OwnMark>;
-  /** Records in a handler of its own right now. */
-  readonly active: Set<string>;
-}
-
-export function newMarkMemory(): MarkMemory {
-  return { own: new Map(), active: new Set() };
-}
-
-/** By queue directory: a process knows its marks whichever of its queue objects made them. */
-const processMemories = new Map<string, MarkMemory>();
-
-function processMemory(dir: string): MarkMemory {
-  const memory = processMemories.get(dir) ?? newMarkMemory();
-  processMemories.set(dir, memory);
-  return memory;
-}
-
-const NO_ATTEMPTS: MarkState = Object.freeze({ attempts: 0, faults: 0 });
 
 export class Claims {
   readonly #fs: DurableFsSync;
@@ -270,26 +230,6 @@ export class Claims {
       return NO_ATTEMPTS; // torn by a crash, or another program's: attempts start again
     }
   }
-}
-
-/** A time further away than any wait was written by a wrong clock, and does not count. */
-function isWaiting(state: MarkState, nowMs: number): boolean {
-  const waitMs = (state.retryAtMs ?? nowMs) - nowMs;
-  return waitMs > 0 && waitMs <= RETRY_WAIT_MAX_MS;
-}
-
-function parseState(content: unknown): MarkState {
-  const { attempts, faults, code, retry_at_ms: retryAtMs } = content as Record<string, unknown>;
-  return {
-    attempts: countOf(attempts),
-    faults: countOf(faults),
-    ...(typeof code === "string" ? { code } : {}),
-    ...(typeof retryAtMs === "number" ? { retryAtMs } : {}),
-  };
-}
-
-function countOf(value: unknown): number {
-  return Number.isSafeInteger(value) && (value as number) > 0 ? (value as number) : 0;
 }
 
 function ignoreMissing(act: () => void): void {

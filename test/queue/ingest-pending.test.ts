@@ -11,7 +11,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { CaptureQueueSchemaError, type MemspoolError } from "../../src/errors.ts";
 import { CaptureQueue } from "../../src/queue/capture-queue.ts";
-import { newMarkMemory } from "../../src/queue/claim.ts";
+import { newMarkMemory } from "../../src/queue/mark-memory.ts";
 import { faultyFsSync } from "../support/faulty-fs.ts";
 import { freshDirectory } from "../support/fresh-directory.ts";
 import { ManualClock } from "../support/manual-clock.ts";
