@@ -6,7 +6,7 @@ import { envName, SETTING_NAMES, SETTINGS } from "../../src/config/settings.ts";
 import { MemspoolError } from "../../src/errors.ts";
 
 const resolve = (inputs: Partial<ConfigInputs> = {}) =>
-  resolveConfig({ env: {}, homedir: "/home/u", cwd: "/work", ...inputs });
+  resolveConfig({ env: {}, homedir: "/home/u", cwd: "/elsewhere", ...inputs });
 
 function refusal(inputs: Partial<ConfigInputs>): MemspoolError {
   try {
@@ -131,9 +131,9 @@ describe("paths", () => {
   it("P11: ~ is the home directory and home becomes absolute", () => {
     expect(resolve().config.home).toBe("/home/u/.memspool");
     expect(resolve({ flags: { home: "~" } }).config.home).toBe("/home/u");
-    expect(resolve({ flags: { home: "data/../d" } }).config.home).toBe("/work/d");
+    expect(resolve({ flags: { home: "data/../d" } }).config.home).toBe("/elsewhere/d");
     expect(resolve({ flags: { home: "/a/b/../c/" } }).config.home).toBe("/a/c");
-    expect(resolve({ flags: { home: "~else" } }).config.home).toBe("/work/~else");
+    expect(resolve({ flags: { home: "~else" } }).config.home).toBe("/elsewhere/~else");
     expect(refusal({ env: { MEMSPOOL_HOME: "" } }).details.setting).toBe("home");
     expect(refusal({ flags: { home: "a\0b" } }).details.setting).toBe("home");
   });
