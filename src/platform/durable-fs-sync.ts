@@ -152,3 +152,12 @@ export function factsIfThere(fs: DurableFsSync, path: string): FileFacts | undef
     throw error;
   }
 }
+
+/** Removes a name; gone already is as good. */
+export function unlinkIfThere(fs: DurableFsSync, path: string): void {
+  try {
+    fs.unlink(path);
+  } catch (error) {
+    if (!isErrno(error, "ENOENT")) throw error; // somebody else removed it: what was wanted
+  }
+}

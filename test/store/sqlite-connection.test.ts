@@ -1,4 +1,12 @@
-import { mkdirSync, mkdtempSync, readdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { DatabaseSync } from "@photostructure/sqlite";
 import { describe, expect, it, onTestFinished } from "vitest";
@@ -9,7 +17,7 @@ import {
   SQLITE_VERSION_MIN,
 } from "../../src/store/sqlite/connection.ts";
 import { identityOf, prepareDatabaseFile } from "../../src/store/sqlite/database-file.ts";
-import { faultyFsSync } from "../support/faulty-fs.ts";
+import { faultyFsSync, systemError } from "../support/faulty-fs.ts";
 import { freshDirectory } from "../support/fresh-directory.ts";
 import { connect, firstValue, freshStoreFile, openRaw } from "./open-sqlite.ts";
 
@@ -172,12 +180,23 @@ describe("files", () => {
     expect(readdirSync(dirname(file))).toEqual(["memspool.db"]);
   });
 
-  it("S2: where there are no hard links the file is made by a rename", () => {
+  it("S2: where there are no hard links the file is made exclusively, and one made meanwhile is never replaced", () => {
     const file = freshStoreFile();
     const faulty = faultyFsSync(nodeDurableFsSync);
     faulty.fail({ method: "link", errno: "EPERM" });
     expect(prepareDatabaseFile(faulty.fs, file)).toEqual({ created: true });
     expect(readdirSync(dirname(file))).toEqual(["memspool.db"]);
+    // Another process makes and fills the database between our look and our making it.
+    const raced = freshStoreFile();
+    const racing = faultyFsSync({
+      ...nodeDurableFsSync,
+      link: () => {
+        writeFileSync(raced, "rows");
+        throw systemError("EPERM");
+      },
+    });
+    expect(prepareDatabaseFile(racing.fs, raced)).toEqual({ created: false });
+    expect(readFileSync(raced, "utf8")).toBe("rows");
   });
 
   it("I8: a path whose identity can not be read is an unavailable store, no path is none", () => {

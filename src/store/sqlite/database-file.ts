@@ -11,8 +11,13 @@ import { randomBytes } from "node:crypto";
 import { dirname } from "node:path";
 import { MemspoolError } from "../../errors.ts";
 import type { FileIdentity } from "../../platform/durable-fs.ts";
-import { type DurableFsSync, syncDirectorySync } from "../../platform/durable-fs-sync.ts";
-import { errnoOf, isErrno } from "../../platform/errno.ts";
+import {
+  type DurableFsSync,
+  factsIfThere,
+  syncDirectorySync,
+  unlinkIfThere,
+} from "../../platform/durable-fs-sync.ts";
+import { errnoOf, isErrno, NO_LINK_ERRNOS } from "../../platform/errno.ts";
 import { unavailable } from "./errors.ts";
 
 /**
@@ -86,19 +91,25 @@ function createFile(fs: DurableFsSync, file: string): boolean {
   } catch (error) {
     // EEXIST: another process was faster.
     if (isErrno(error, "EEXIST")) return false;
-    if (!isErrno(error, "EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS")) throw error;
-    fs.rename(temp, file); // no links here; of two that race, both files are empty
+    if (!isErrno(error, ...NO_LINK_ERRNOS)) throw error;
+    return createExclusively(fs, file);
   } finally {
-    removeIfThere(fs, temp);
+    unlinkIfThere(fs, temp);
   }
   return true;
 }
 
-function removeIfThere(fs: DurableFsSync, path: string): void {
+/**
+ * Without links. A rename could replace a database that another process has filled since we looked;
+ * next to that, locks dropped in the moment in which both are made are the lesser evil.
+ */
+function createExclusively(fs: DurableFsSync, file: string): boolean {
   try {
-    fs.unlink(path);
+    fs.close(fs.openExclusive(file));
+    return true;
   } catch (error) {
-    if (!isErrno(error, "ENOENT")) throw error; // renamed into place
+    if (isErrno(error, "EEXIST")) return false; // another process was faster
+    throw error;
   }
 }
 
@@ -113,12 +124,7 @@ function refuseSymlink(fs: DurableFsSync, path: string): void {
 }
 
 function kindOf(fs: DurableFsSync, path: string): string | undefined {
-  try {
-    return fs.facts(path).kind;
-  } catch (error) {
-    if (isErrno(error, "ENOENT")) return undefined;
-    throw error;
-  }
+  return factsIfThere(fs, path)?.kind;
 }
 
 function reasonOf(errno: string): string {
