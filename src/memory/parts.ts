@@ -1,5 +1,4 @@
 /** What the operations of this folder are built from; app.ts puts it together. */
-import type { Events } from "../events/catalogue.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { DurableFs } from "../platform/durable-fs.ts";
 import type { CaptureQueue } from "../queue/capture-queue.ts";
@@ -33,14 +32,11 @@ export interface MemoryParts {
   readonly storeExists: () => Promise<boolean>;
   readonly fs: DurableFs;
   readonly clock: Clock;
-  readonly events: Events;
   readonly dataDir: string;
   /** The current project; "" is none. */
   readonly project: string;
   readonly version: string;
   readonly startedAtMs: number;
-  /** Text limit of this configuration, in bytes. */
-  readonly textBytesMax: number;
   readonly ingester: () => Promise<IngesterView>;
   /** Asks whichever process leads to drain now. */
   readonly askToDrain: () => void;

@@ -11,7 +11,7 @@ import type { CaptureCounts } from "./capture.ts";
 import type { AgeBucket, StatusReport } from "./memory.ts";
 import type { IngesterView, MemoryParts } from "./parts.ts";
 
-export type StatusParts = Omit<MemoryParts, "health" | "askToDrain" | "onCaptured" | "events">;
+export type StatusParts = Omit<MemoryParts, "health" | "askToDrain" | "onCaptured">;
 
 const STORE_ANSWER_MS = 2_000;
 /** Upper bounds of the age histogram in seconds. */

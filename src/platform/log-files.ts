@@ -13,7 +13,7 @@
 import { randomBytes } from "node:crypto";
 import { basename, dirname, join } from "node:path";
 import { type DurableFsSync, factsIfThere, syncDirectorySync } from "./durable-fs-sync.ts";
-import { errnoOf, isErrno } from "./errno.ts";
+import { errnoOf, isErrno, NO_LINK_ERRNOS } from "./errno.ts";
 import { unsafePath } from "./open-log.ts";
 import { type BackupSize, readLogFileName, slotPath } from "./rotation-policy.ts";
 
@@ -34,11 +34,17 @@ export interface Backup extends BackupSize {
   readonly ino: number;
 }
 
-/** The file system has no hard links, or no more for this file. */
-const NO_LINK = ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"];
-
 /** What may befall a link that is to undo a rename: then only another rename can. */
-const RENAMED_BACK = [...NO_LINK, "EIO", "ENOSPC", "EDQUOT", "EACCES", "EROFS", "EAGAIN", "EBUSY"];
+const RENAMED_BACK = [
+  ...NO_LINK_ERRNOS,
+  "EIO",
+  "ENOSPC",
+  "EDQUOT",
+  "EACCES",
+  "EROFS",
+  "EAGAIN",
+  "EBUSY",
+];
 
 export class LogFiles {
   readonly #parts: LogFilesParts;
@@ -129,7 +135,7 @@ export class LogFiles {
   #giveName(aside: string, path: string, from?: string): void {
     this.#operation = "link";
     try {
-      this.#link(aside, path, NO_LINK);
+      this.#link(aside, path, NO_LINK_ERRNOS);
     } catch (error) {
       if (from !== undefined) this.#putBack(aside, from);
       throw error;

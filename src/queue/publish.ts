@@ -11,7 +11,7 @@
 
 import { MemspoolError, type StoredState } from "../errors.ts";
 import type { DurableFs } from "../platform/durable-fs.ts";
-import { errnoOf, isErrno } from "../platform/errno.ts";
+import { errnoOf, isErrno, NO_LINK_ERRNOS } from "../platform/errno.ts";
 import type { SharedDirectorySync } from "../platform/shared-directory-sync.ts";
 import { decodeEnvelope, type Envelope } from "../record/envelope.ts";
 import { ENVELOPE_BYTES_MAX } from "../record/limits.ts";
@@ -33,8 +33,6 @@ export interface EncodedEnvelope {
 
 /** Times that a taken name may turn out free again before a retry gives up. */
 const NAME_TRIES_MAX = 3;
-/** The file system has no hard links, or no more for this file. */
-const NO_LINK = ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"];
 
 /**
  * @returns `appended_at` of the envelope that has the name: ours, or of the attempt we repeat
@@ -111,7 +109,7 @@ async function giveName(
       await fs.link(temp, target);
       return envelope.appendedAt;
     } catch (error) {
-      if (isErrno(error, ...NO_LINK)) {
+      if (isErrno(error, ...NO_LINK_ERRNOS)) {
         if (await absent(fs, target)) {
           await fs.rename(temp, target);
           return envelope.appendedAt;

@@ -5,11 +5,16 @@
  * directory fsync → unlink), so a crash anywhere loses nothing and repeating the move finishes it.
  * A name that another file has is never overwritten. Nothing here deletes from the quarantine.
  */
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import type { ErrorCode } from "../errors.ts";
 import type { Clock } from "../platform/clock.ts";
-import { type DurableFsSync, syncDirectorySync } from "../platform/durable-fs-sync.ts";
-import { isErrno } from "../platform/errno.ts";
+import {
+  type DurableFsSync,
+  factsIfThere,
+  syncDirectorySync,
+  unlinkIfThere,
+} from "../platform/durable-fs-sync.ts";
+import { isErrno, NO_LINK_ERRNOS } from "../platform/errno.ts";
 import { pendingPath, type QueueLayout } from "./layout.ts";
 
 export interface QuarantineReason {
@@ -98,14 +103,14 @@ function move(fs: DurableFsSync, from: string, to: string): boolean {
     fs.link(from, to);
   } catch (error) {
     if (isErrno(error, "ENOENT")) return false;
-    if (isErrno(error, "EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK")) {
+    if (isErrno(error, ...NO_LINK_ERRNOS)) {
       fs.rename(from, to); // a directory, or a file system without links
     } else if (!isErrno(error, "EEXIST") || !sameFile(fs, from, to)) {
       throw error;
     }
   }
   // Crash here: two names of one file; finishMove removes the pending one.
-  syncDirectorySync(fs, dirOf(to));
+  syncDirectorySync(fs, dirname(to));
   unlinkIfThere(fs, from);
   return true;
 }
@@ -114,25 +119,4 @@ function sameFile(fs: DurableFsSync, one: string, other: string): boolean {
   const first = factsIfThere(fs, one);
   const second = factsIfThere(fs, other);
   return first !== undefined && first.ino === second?.ino && first.dev === second.dev;
-}
-
-function dirOf(path: string): string {
-  return join(path, "..");
-}
-
-function factsIfThere(fs: DurableFsSync, path: string) {
-  try {
-    return fs.facts(path);
-  } catch (error) {
-    if (isErrno(error, "ENOENT")) return undefined;
-    throw error;
-  }
-}
-
-function unlinkIfThere(fs: DurableFsSync, path: string): void {
-  try {
-    fs.unlink(path);
-  } catch (error) {
-    if (!isErrno(error, "ENOENT")) throw error; // gone is what was wanted
-  }
 }

@@ -5,8 +5,7 @@
  * recorded. The unlinks themselves are not synced: a name that comes back after a power cut is
  * ingested again, and the store knows it by its id.
  */
-import type { DurableFsSync } from "../platform/durable-fs-sync.ts";
-import { isErrno } from "../platform/errno.ts";
+import { type DurableFsSync, unlinkIfThere } from "../platform/durable-fs-sync.ts";
 import type { DoneArchive } from "./done-archive.ts";
 import type { HighWater } from "./high-water.ts";
 import { pendingPath, type QueueLayout } from "./layout.ts";
@@ -35,9 +34,5 @@ export function settleBatch(
 
 /** Removes a pending name; gone already is as good. */
 export function unlinkEnvelope(fs: DurableFsSync, layout: QueueLayout, ulid: string): void {
-  try {
-    fs.unlink(pendingPath(layout, ulid));
-  } catch (error) {
-    if (!isErrno(error, "ENOENT")) throw error; // another ingester settled it
-  }
+  unlinkIfThere(fs, pendingPath(layout, ulid));
 }
