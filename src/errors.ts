@@ -18,6 +18,7 @@ export const ERROR_CODES = {
   CONFIG_INVALID: { retryable: false },
   // the queue
   CAPTURE_FAILED: { retryable: true },
+  QUEUE_FULL: { retryable: true },
   ULID_CONFLICT: { retryable: false },
   IDEMPOTENCY_CONFLICT: { retryable: false },
   DATA_DIR_UNUSABLE: { retryable: false },
@@ -33,6 +34,12 @@ export const ERROR_CODES = {
   STORE_UNAVAILABLE: { retryable: true },
   STORE_REFUSED: { retryable: false },
   STORE_TOO_NEW: { retryable: false },
+  // maintenance
+  LEASE_HELD: { retryable: true },
+  REBUILD_INCOMPLETE: { retryable: false },
+  BACKUP_INVALID: { retryable: false },
+  IMPORT_INVALID: { retryable: false },
+  TARGET_EXISTS: { retryable: false },
   // the server
   FLUSH_CANCELLED: { retryable: true },
   SHUTTING_DOWN: { retryable: true },

@@ -80,6 +80,16 @@ export const SETTINGS = {
     default: RECORD_TEXT_BYTES_MAX,
     help: "largest text of a record, in bytes of UTF-8",
   },
+  "queue.maxRecords": {
+    ...count(1, 10_000_000),
+    default: 10_000,
+    help: "pending records beyond which the overflow policy acts",
+  },
+  "queue.overflow": {
+    ...choice(["spill", "reject", "drop-oldest"]),
+    default: "spill",
+    help: "what a full queue does: move its oldest to compressed files, refuse, or lose its oldest",
+  },
   "queue.maxAttempts": {
     ...count(1, 100),
     default: 3,

@@ -19,6 +19,16 @@ export interface EventFields {
   capture_failed: { code: ErrorCode; stored: "no" | "unknown"; errno: string };
   capture_ingested: { count: number; inserted: number; duplicates: number; ms: number };
   capture_quarantined: { ulid: string; code: ErrorCode; attempts: number };
+  quarantine_returned: { ulid: string };
+  queue_pruned: {
+    disposition: "spilled" | "dropped";
+    count: number;
+    depth_before: number;
+    ms: number;
+  };
+  prune_failed: { errno: string; wanted: number };
+  segment_damaged: { segment: string; records_lost: number; bytes_skipped: number };
+  ledger_write_failed: { errno: string; count: number };
   envelope_set_aside: { ulid: string; code: ErrorCode; attempts: number; retry_in_ms: number };
   envelope_read_failed: { ulid: string; errno: string };
   schema_version_unknown: { ulid: string; schema_version: string };
@@ -27,6 +37,7 @@ export interface EventFields {
     temp_removed: number;
     marks_removed: number;
     moves_finished: number;
+    spills_finished: number;
     pending: number;
     ms: number;
   };
@@ -42,6 +53,17 @@ export interface EventFields {
   log_near_limit: { used_bytes: number; limit_bytes: number };
   log_backup_deleted: { bytes: number };
   log_lines_lost: { count: number; error: string };
+  audit_rotation_failed: {
+    error: string;
+    operation: string;
+    attempts: number;
+    retry_in_ms: number;
+  };
+  audit_rotation_recovered: { away_ms: number };
+  audit_near_limit: { used_bytes: number; limit_bytes: number };
+  audit_backup_deleted: { bytes: number };
+  store_rebuilt: { records: number; missing: number; swapped: boolean; ms: number };
+  backup_written: { files: number; bytes: number; ms: number };
 }
 
 export type EventName = keyof EventFields;
@@ -57,6 +79,11 @@ export const EVENT_SEVERITY: Readonly<Record<EventName, Severity>> = {
   capture_failed: "error",
   capture_ingested: "debug",
   capture_quarantined: "error",
+  quarantine_returned: "info",
+  queue_pruned: "warning",
+  prune_failed: "error",
+  segment_damaged: "error",
+  ledger_write_failed: "warning",
   envelope_set_aside: "warning",
   envelope_read_failed: "warning",
   schema_version_unknown: "warning",
@@ -74,6 +101,12 @@ export const EVENT_SEVERITY: Readonly<Record<EventName, Severity>> = {
   log_near_limit: "warning",
   log_backup_deleted: "info",
   log_lines_lost: "error",
+  audit_rotation_failed: "error",
+  audit_rotation_recovered: "info",
+  audit_near_limit: "warning",
+  audit_backup_deleted: "info",
+  store_rebuilt: "info",
+  backup_written: "info",
 };
 
 export type MemspoolEvent = {

@@ -68,7 +68,7 @@ export interface RecordSummary {
   snippet: string;
   /** UTF-16 code units of the whole text. */
   total_chars: number;
-  state: "pending" | "ingested";
+  state: "pending" | "spilled" | "ingested";
   superseded_by?: string;
 }
 
@@ -78,7 +78,7 @@ export interface SearchHit extends RecordSummary {
 
 /** What an answer could not look at, if anything. */
 export interface Completeness {
-  /** Pending records that could not be looked at: beyond the overlay's bound, or unreadable. */
+  /** Pending and spilled records that were not looked at: beyond a bound, or unreadable. */
   unsearched?: number;
   /** Why ingested records are missing from this answer. */
   store_error?: { code: string; message: string; retryable: boolean };
@@ -101,7 +101,7 @@ export interface GetResult {
     ulid: string;
     sha256: string;
     appended_at: string;
-    state: "pending" | "ingested" | "quarantined";
+    state: "pending" | "spilled" | "ingested" | "quarantined";
     duplicate_of?: string;
     superseded_by?: string;
   };
@@ -123,7 +123,14 @@ export interface RecentResult extends Completeness {
   next_cursor?: string;
 }
 
-export type ReceiptState = "pending" | "ingested" | "duplicate" | "quarantined" | "unknown";
+export type ReceiptState =
+  | "pending"
+  | "spilled"
+  | "ingested"
+  | "duplicate"
+  | "quarantined"
+  | "dropped"
+  | "unknown";
 
 export interface ReceiptResult {
   ulid: string;
@@ -163,6 +170,41 @@ export interface Page<T> {
   next_cursor?: string;
 }
 
+/** One line of the overflow audit log, as it lies on disk. */
+export interface AuditEntryView {
+  ts: string;
+  reason: "queue_overflow";
+  dropped_ulid: string;
+  appended_at: string;
+  queue_size_before_prune: number;
+  disposition: "spilled" | "dropped";
+  sha256: string;
+}
+
+export interface RetryInput {
+  /** One quarantined record; without it, all of them. */
+  ulid?: string | undefined;
+  /** At most this many; the oldest first. */
+  limit?: number | undefined;
+}
+
+/** Outcome of a retry for one quarantined file. */
+export interface RetryOutcome {
+  ulid: string;
+  /** `pending`: it left the quarantine and will be tried again. */
+  state: "pending" | "quarantined";
+  /** Why it stayed. */
+  error?: { code: string; message: string };
+}
+
+export interface RetryResult {
+  /** Records that left the quarantine. */
+  returned: number;
+  outcomes: RetryOutcome[];
+  /** Quarantined files that were not looked at. */
+  remaining: number;
+}
+
 export interface AgeBucket {
   /** Upper bound in seconds; absent for the last bucket. */
   under_s?: number;
@@ -188,6 +230,11 @@ export interface StatusReport {
     oldest_age_ms: number | null;
     age_histogram: AgeBucket[];
     quarantined: number;
+    /** Records in overflow segments, still to be ingested. */
+    spilled: number;
+    /** The limit on pending records, and what happens beyond it. */
+    max_records: number;
+    overflow: "spill" | "reject" | "drop-oldest";
   };
   /** Since this process started, but for the store's own counts. */
   counters: {
@@ -262,6 +309,10 @@ export interface Memory {
   health(): Promise<HealthReport>;
   pending(page: { limit?: number; cursor?: string }): Promise<Page<PendingEntryView>>;
   quarantined(page: { limit?: number; cursor?: string }): Promise<Page<QuarantineEntryView>>;
+  /** Records that left the full queue, newest first. */
+  audited(page: { limit?: number; cursor?: string }): Promise<Page<AuditEntryView>>;
+  /** Sends quarantined records back to be tried again. NOT_FOUND, INVALID_ARGUMENT. */
+  retry(input: RetryInput): Promise<RetryResult>;
   /** Asks the ingester, wherever it runs, to drain what is pending now, and waits for it. */
   flush(input: FlushInput): Promise<FlushResult>;
   /** Calls back, at most once a second, when status or the pending list may have changed. */

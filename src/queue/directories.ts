@@ -16,7 +16,13 @@ import type { QueueLayout } from "./layout.ts";
 /** @throws MemspoolError UNSAFE_PATH for a symlink, DATA_DIR_UNUSABLE for anything else in the way */
 export function ensureQueueDirectories(fs: DurableFsSync, layout: QueueLayout): void {
   ensureDirectory(fs, dirname(layout.dir), { symlinkAllowed: true });
-  for (const dir of [layout.dir, layout.quarantineDir, layout.doneDir, layout.ingesterDir]) {
+  for (const dir of [
+    layout.dir,
+    layout.quarantineDir,
+    layout.doneDir,
+    layout.overflowDir,
+    layout.ingesterDir,
+  ]) {
     ensureDirectory(fs, dir, { symlinkAllowed: false });
   }
   syncUpwards(fs, layout.dir);

@@ -6,22 +6,29 @@ export interface QueueLayout {
   readonly dir: string;
   readonly quarantineDir: string;
   readonly doneDir: string;
+  /** Spilled records, in compressed segments. */
+  readonly overflowDir: string;
   readonly ingesterDir: string;
   /** Lock path of the lease; a directory made by proper-lockfile. */
   readonly leasePath: string;
   readonly leaderFile: string;
   readonly highWaterFile: string;
   readonly flushFile: string;
+  /** One line for every record that left the full queue; rotated. */
+  readonly auditFile: string;
+  /** Totals of audit files that were deleted. */
+  readonly auditCheckpointFile: string;
 }
 
 const ULID = "[0-7][0-9A-HJKMNP-TV-Z]{25}";
 const PENDING = new RegExp(`^pending-(${ULID})\\.json$`);
 const MARK = new RegExp(`^pending-(${ULID})\\.lock$`);
 const QUARANTINED = new RegExp(`^pending-(${ULID})(?:\\.\\d{1,4})?\\.json$`);
+const LEDGER = /^\.ledger-\d{8}-\d{2}$/;
 const TEMP = new RegExp(`^\\.tmp-${ULID}-[0-9a-f]{12}$`);
 /** What write-file-atomic leaves when it dies: the target's name and a number. */
 const REWRITE_TEMP =
-  /^(?:pending-[0-9A-Z]{26}(?:\.\d{1,4})?\.(?:reason\.json|lock)|leader\.json|high-water)\.\d+$/;
+  /^(?:pending-[0-9A-Z]{26}(?:\.\d{1,4})?\.(?:reason\.json|lock)|leader\.json|high-water|\.overflow-audit\.checkpoint\.json)\.\d+$/;
 
 /** @param queueDir the queue directory; a relative one is fixed to where the process is now */
 export function queueLayout(queueDir: string): QueueLayout {
@@ -31,11 +38,14 @@ export function queueLayout(queueDir: string): QueueLayout {
     dir,
     quarantineDir: join(dir, "quarantine"),
     doneDir: join(dir, "done"),
+    overflowDir: join(dir, "overflow"),
     ingesterDir,
     leasePath: join(ingesterDir, "lease.lock"),
     leaderFile: join(ingesterDir, "leader.json"),
     highWaterFile: join(ingesterDir, "high-water"),
     flushFile: join(ingesterDir, "flush"),
+    auditFile: join(dir, ".overflow-audit.log"),
+    auditCheckpointFile: join(dir, ".overflow-audit.checkpoint.json"),
   });
 }
 
@@ -69,6 +79,16 @@ export function markUlid(name: string): string | undefined {
 /** The id in a quarantined envelope's name. */
 export function quarantinedUlid(name: string): string | undefined {
   return QUARANTINED.exec(name)?.[1];
+}
+
+/** @param hour as done-archive's utcHour gives it */
+export function ledgerPath(layout: QueueLayout, hour: string): string {
+  return join(layout.dir, `.ledger-${hour}`);
+}
+
+/** The hour in a ledger's name; undefined for every other name. */
+export function ledgerHour(name: string): string | undefined {
+  return LEDGER.test(name) ? name.slice(".ledger-".length) : undefined;
 }
 
 /** True for a file that only a crash leaves behind. */

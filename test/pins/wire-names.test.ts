@@ -27,6 +27,7 @@ it("the bytes of an envelope", () => {
 
 it("the codes of errors", () => {
   expect(Object.keys(ERROR_CODES).sort()).toEqual([
+    "BACKUP_INVALID",
     "BATCH_TOO_LARGE",
     "CAPTURE_FAILED",
     "CONFIG_INVALID",
@@ -39,9 +40,13 @@ it("the codes of errors", () => {
     "ENVELOPE_UNREADABLE",
     "FLUSH_CANCELLED",
     "IDEMPOTENCY_CONFLICT",
+    "IMPORT_INVALID",
     "INTERNAL",
     "INVALID_ARGUMENT",
+    "LEASE_HELD",
     "NOT_FOUND",
+    "QUEUE_FULL",
+    "REBUILD_INCOMPLETE",
     "RECORD_INVALID",
     "RECORD_TOO_LARGE",
     "SCHEMA_VERSION_UNSUPPORTED",
@@ -49,6 +54,7 @@ it("the codes of errors", () => {
     "STORE_REFUSED",
     "STORE_TOO_NEW",
     "STORE_UNAVAILABLE",
+    "TARGET_EXISTS",
     "ULID_CONFLICT",
     "UNSAFE_PATH",
   ]);
@@ -56,6 +62,11 @@ it("the codes of errors", () => {
 
 it("the names of events", () => {
   expect(Object.keys(EVENT_SEVERITY).sort()).toEqual([
+    "audit_backup_deleted",
+    "audit_near_limit",
+    "audit_rotation_failed",
+    "audit_rotation_recovered",
+    "backup_written",
     "capture_appended",
     "capture_failed",
     "capture_ingested",
@@ -66,19 +77,25 @@ it("the names of events", () => {
     "ingest_delayed",
     "leader_elected",
     "leader_lost",
+    "ledger_write_failed",
     "log_backup_deleted",
     "log_lines_lost",
     "log_near_limit",
     "log_rotation_failed",
     "log_rotation_recovered",
     "message_refused",
+    "prune_failed",
+    "quarantine_returned",
+    "queue_pruned",
     "recovery_completed",
     "schema_version_unknown",
+    "segment_damaged",
     "server_started",
     "server_stopped",
     "server_stopping",
     "store_missing",
     "store_opened",
+    "store_rebuilt",
     "store_recovered",
     "store_unavailable",
   ]);
@@ -96,6 +113,8 @@ it("the environment variables of settings", () => {
     "MEMSPOOL_LOG_MAX_BYTES",
     "MEMSPOOL_PROJECT",
     "MEMSPOOL_QUEUE_MAX_ATTEMPTS",
+    "MEMSPOOL_QUEUE_MAX_RECORDS",
+    "MEMSPOOL_QUEUE_OVERFLOW",
     "MEMSPOOL_RECORD_MAX_BYTES",
   ]);
 });
