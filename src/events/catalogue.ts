@@ -33,6 +33,7 @@ export interface EventFields {
   envelope_read_failed: { ulid: string; errno: string };
   schema_version_unknown: { ulid: string; schema_version: string };
   id_ahead_ignored: { ulid: string; ahead_ms: number };
+  directory_fsync_missing: { errno: string };
   recovery_completed: {
     temp_removed: number;
     marks_removed: number;
@@ -88,6 +89,7 @@ export const EVENT_SEVERITY: Readonly<Record<EventName, Severity>> = {
   envelope_read_failed: "warning",
   schema_version_unknown: "warning",
   id_ahead_ignored: "warning",
+  directory_fsync_missing: "warning",
   recovery_completed: "info",
   leader_elected: "info",
   leader_lost: "info",

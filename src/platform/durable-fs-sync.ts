@@ -25,6 +25,7 @@ import {
   writeSync,
 } from "node:fs";
 import writeFileAtomic from "write-file-atomic";
+import { type DirectorySyncStep, lacksDirectoryFsync } from "./directory-fsync.ts";
 import {
   DIRECTORY_MODE,
   FILE_MODE,
@@ -133,13 +134,22 @@ export function writeAllSync(fs: DurableFsSync, fd: number, bytes: Uint8Array): 
   }
 }
 
-/** Opens, fsyncs and closes a directory: its names survive a crash from here on. */
+/**
+ * Opens, fsyncs and closes a directory: its names survive a crash from here on, as far as the
+ * platform has that to give (directory-fsync.ts).
+ */
 export function syncDirectorySync(fs: DurableFsSync, directory: string): void {
-  const fd = fs.openDirectory(directory);
+  let step: DirectorySyncStep = "open";
   try {
-    fs.fsync(fd);
-  } finally {
-    fs.close(fd);
+    const fd = fs.openDirectory(directory);
+    step = "fsync";
+    try {
+      fs.fsync(fd);
+    } finally {
+      fs.close(fd);
+    }
+  } catch (error) {
+    if (!lacksDirectoryFsync(error, step)) throw error;
   }
 }
 

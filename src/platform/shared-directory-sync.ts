@@ -8,8 +8,11 @@
  * dirty pages on failure and report success afterwards (Rebello et al., USENIX ATC 2020); the next
  * call opens the directory anew. If the path names another directory than the one that was synced
  * (moved away and replaced), that other one is synced too before anybody is told.
+ * Where the platform has no directory fsync, `sync` resolves without one and says so once.
  */
+import { type DirectorySyncStep, lacksDirectoryFsync } from "./directory-fsync.ts";
 import type { DurableFs, FileIdentity } from "./durable-fs.ts";
+import { errnoOf } from "./errno.ts";
 
 interface OpenDirectory {
   readonly fd: number;
@@ -32,10 +35,14 @@ export class SharedDirectorySync {
   #running = false;
   #next: Round | undefined;
   #closed = false;
+  readonly #onMissing: (errno: string) => void;
+  #toldMissing = false;
 
-  constructor(fs: DurableFs, path: string) {
+  /** @param onMissing told once, when the platform turns out to have no directory fsync */
+  constructor(fs: DurableFs, path: string, onMissing: (errno: string) => void = () => {}) {
     this.#fs = fs;
     this.#path = path;
+    this.#onMissing = onMissing;
   }
 
   /** @throws the system error of open, fsync or stat; what was linked before may or may not survive */
@@ -71,14 +78,19 @@ export class SharedDirectorySync {
 
   async #syncOnce(): Promise<void> {
     for (let reopens = 0; reopens < REOPENS_MAX; reopens++) {
-      this.#open ??= await this.#openDirectory();
+      try {
+        this.#open ??= await this.#openDirectory();
+      } catch (error) {
+        this.#acceptMissing(error, "open");
+        return;
+      }
       const { fd, identity } = this.#open;
       // The comparison runs beside the fsync: it costs no latency.
       const [synced, there] = await Promise.allSettled([
         this.#fs.fsync(fd),
         this.#fs.identityOfPath(this.#path),
       ]);
-      if (synced.status === "rejected") throw synced.reason;
+      if (synced.status === "rejected") this.#acceptMissing(synced.reason, "fsync");
       if (there.status === "rejected") throw there.reason;
       if (there.value.ino === identity.ino && there.value.dev === identity.dev) return;
       await this.#release();
@@ -86,6 +98,14 @@ export class SharedDirectorySync {
     throw Object.assign(new Error(`ESTALE: ${this.#path} keeps being replaced`), {
       code: "ESTALE",
     });
+  }
+
+  /** @throws the error itself unless it says that the platform has no directory fsync */
+  #acceptMissing(error: unknown, step: DirectorySyncStep): void {
+    if (!lacksDirectoryFsync(error, step)) throw error;
+    if (this.#toldMissing) return;
+    this.#toldMissing = true;
+    this.#onMissing(errnoOf(error) ?? "");
   }
 
   async #openDirectory(): Promise<OpenDirectory> {

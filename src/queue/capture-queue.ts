@@ -104,7 +104,9 @@ export class CaptureQueue {
     this.#events = options.events ?? silentEvents;
     this.#textBytesMax = options.textBytesMax ?? RECORD_TEXT_BYTES_MAX;
     this.#ids = new RecordIds(this.#clock);
-    this.#directory = new SharedDirectorySync(this.#fs, this.layout.dir);
+    this.#directory = new SharedDirectorySync(this.#fs, this.layout.dir, (errno) =>
+      this.#events.emit("directory_fsync_missing", { errno }),
+    );
     this.#pass = new IngestPass({
       fs: this.#fsSync,
       layout: this.layout,

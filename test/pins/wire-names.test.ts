@@ -71,6 +71,7 @@ it("the names of events", () => {
     "capture_failed",
     "capture_ingested",
     "capture_quarantined",
+    "directory_fsync_missing",
     "envelope_read_failed",
     "envelope_set_aside",
     "id_ahead_ignored",
