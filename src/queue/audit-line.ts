@@ -1,4 +1,11 @@
-/** One line of the overflow audit log: its shape, written and read. Pure. */
+/**
+ * One line of the overflow audit log: its shape, written and read. Pure.
+ *
+ * Guarantees: what {@link encodeAuditLine} wrote, {@link parseAuditLine} gives back, and any flipped
+ * bit, cut or zeroed stretch is noticed by the line's CRC-32: recovery removes envelopes by what
+ * these lines say.
+ */
+import { crc32 } from "node:zlib";
 import { z } from "zod";
 import { ulidSchema } from "../record/memory-record.ts";
 
@@ -20,8 +27,22 @@ const auditLineSchema = z.object({
 
 export type AuditLine = Readonly<z.infer<typeof auditLineSchema>>;
 
+/** What a count needs to know of a line. */
+export interface AuditLineFacts {
+  readonly ts: string;
+  readonly disposition: Disposition;
+}
+
+/** The last field: over every byte of the line before it. */
+const CHECKSUM = /,"crc32":"([0-9a-f]{8})"\}$/;
+const CHECKSUM_CHARS = ',"crc32":"00000000"}'.length;
+/** What stands before it, and where the line says its time. */
+const DISPOSITION = /,"disposition":"(spilled|dropped)","sha256":"[^"]*"$/;
+const TS = /^\{"ts":"([^"]*)"/;
+
+/** Without a line feed. */
 export function encodeAuditLine(line: AuditLine): string {
-  return JSON.stringify({
+  const text = JSON.stringify({
     ts: line.ts,
     reason: line.reason,
     dropped_ulid: line.dropped_ulid,
@@ -29,14 +50,39 @@ export function encodeAuditLine(line: AuditLine): string {
     queue_size_before_prune: line.queue_size_before_prune,
     disposition: line.disposition,
     sha256: line.sha256,
-  });
+  }).slice(0, -1);
+  return `${text},"crc32":"${checksumOf(text)}"}`;
 }
 
 /** undefined for what is no line of ours: torn by a crash, or damaged. */
 export function parseAuditLine(text: string): AuditLine | undefined {
+  const proven = provenPart(text);
+  if (proven === undefined) return undefined;
   try {
-    return auditLineSchema.safeParse(JSON.parse(text)).data;
+    return auditLineSchema.safeParse(JSON.parse(`${proven}}`)).data;
   } catch {
     return undefined; // not JSON: the caller counts it
   }
+}
+
+/** The same, about ten times as fast, for those who count lines. */
+export function auditLineFacts(text: string): AuditLineFacts | undefined {
+  const proven = provenPart(text);
+  if (proven === undefined) return undefined;
+  const ts = TS.exec(proven)?.[1];
+  const disposition = DISPOSITION.exec(proven)?.[1];
+  if (ts === undefined || disposition === undefined) return undefined;
+  return { ts, disposition: disposition as Disposition };
+}
+
+function provenPart(text: string): string | undefined {
+  const at = text.length - CHECKSUM_CHARS;
+  if (at <= 0) return undefined;
+  const checksum = CHECKSUM.exec(text.slice(at))?.[1];
+  const proven = text.slice(0, at);
+  return checksum !== undefined && checksum === checksumOf(proven) ? proven : undefined;
+}
+
+function checksumOf(text: string): string {
+  return crc32(text).toString(16).padStart(8, "0");
 }
