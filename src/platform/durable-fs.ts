@@ -16,6 +16,7 @@ import {
   lstat,
   mkdir,
   open,
+  read,
   readdir,
   rename,
   stat,
@@ -42,6 +43,11 @@ export interface DurableFs {
   openExclusive(path: string): Promise<number>;
   /** Opens a directory for {@link DurableFs.fsync}. */
   openDirectory(path: string): Promise<number>;
+  /** For reading; ELOOP for a symlink, never waits for a FIFO's writer. */
+  openRead(path: string): Promise<number>;
+  /** Fills the buffer from a position of the file; returns the bytes read, 0 at the end. */
+  readAt(fd: number, into: Uint8Array, position: number): Promise<number>;
+  factsOfDescriptor(fd: number): Promise<FileFacts>;
   /** May write less than asked; returns the bytes written. Crash: any part of them. */
   write(fd: number, bytes: Uint8Array, offset: number, length: number): Promise<number>;
   /** Survives a crash from here on: a file's bytes and size, or a directory's names. */
@@ -75,6 +81,7 @@ export const O_NONBLOCK = constants.O_NONBLOCK ?? 0;
 const O_DIRECTORY = constants.O_DIRECTORY ?? 0;
 
 const openCall = promisify(open);
+const readCall = promisify(read);
 const writeCall = promisify(write);
 const fsyncCall = promisify(fsync);
 const fstatCall = promisify(fstat);
@@ -90,6 +97,10 @@ const readdirCall = promisify(readdir);
 export const nodeDurableFs: DurableFs = {
   openExclusive: (path) => openCall(path, "wx", FILE_MODE),
   openDirectory: (path) => openCall(path, constants.O_RDONLY | O_DIRECTORY),
+  openRead: (path) => openCall(path, constants.O_RDONLY | O_NOFOLLOW | O_NONBLOCK),
+  readAt: async (fd, into, position) =>
+    (await readCall(fd, into, 0, into.length, position)).bytesRead,
+  factsOfDescriptor: async (fd) => factsOf(await fstatCall(fd)),
   write: async (fd, bytes, offset, length) =>
     (await writeCall(fd, bytes, offset, length, null)).bytesWritten,
   fsync: (fd) => fsyncCall(fd),
