@@ -93,6 +93,7 @@ function callCounts(trace: string): Map<string, number> {
 describe("SIGKILL by the kernel instead of a system call", () => {
   it.for(["ingest by batch", "ingest by record"])(
     "I1: %s, at the database's own calls too",
+    { timeout: TIME_MAX_MS },
     async (name, context) => {
       needStrace(context);
       const operation = OPERATIONS.find((one) => one.name === name) as MortalOperation;
@@ -127,6 +128,5 @@ describe("SIGKILL by the kernel instead of a system call", () => {
       expect(f.deaths).toBeGreaterThan(dying.length / 2);
       addRow(operation.name, "SIGKILL by strace", f);
     },
-    TIME_MAX_MS,
   );
 });
