@@ -16,11 +16,10 @@ import type { Envelope } from "../record/envelope.ts";
 import { pendingPath, type QueueLayout } from "./layout.ts";
 import { sortNames } from "./pending-list.ts";
 import { readPending } from "./read-pending.ts";
+import { WatchedNames } from "./watched-names.ts";
 
 export const TEXT_BYTES_MAX = 64 * 1_048_576;
 const READS_AT_ONCE = 16;
-/** Directory times are stamped by a coarse clock; younger ones do not prove anything. */
-const SETTLED_MS = 2_500;
 
 export interface PendingSnapshot {
   /** Oldest first. */
@@ -46,13 +45,8 @@ interface LoadedText {
 export class PendingView {
   readonly #fs: DurableFs;
   readonly #layout: QueueLayout;
-  readonly #clock: Clock;
   readonly #textBytesMax: number;
-  #snapshot: PendingSnapshot = { ulids: [], marked: new Set() };
-  /** The directory as it was when the snapshot was taken, if that proves anything. */
-  #seen: { readonly ino: number; readonly mtimeMs: number } | undefined;
-  #running: Promise<PendingSnapshot> | undefined;
-  #next: Promise<PendingSnapshot> | undefined;
+  readonly #names: WatchedNames<PendingSnapshot>;
   #sizes = new Map<string, number>();
   #texts = new Map<string, LoadedText>();
   #loading: Promise<unknown> = Promise.resolve();
@@ -65,14 +59,13 @@ export class PendingView {
   ) {
     this.#fs = fs;
     this.#layout = layout;
-    this.#clock = clock;
+    this.#names = new WatchedNames({ fs, clock, directory: layout.dir, sort: sortNames });
     this.#textBytesMax = limits.textBytesMax ?? TEXT_BYTES_MAX;
   }
 
   /** The names as they are now. Who calls while a listing runs waits for the next one. */
   refresh(): Promise<PendingSnapshot> {
-    this.#next ??= this.#listNext();
-    return this.#next;
+    return this.#names.current();
   }
 
   /** Bytes of all pending envelopes. Stats only those that are new since the last call. */
@@ -126,29 +119,6 @@ export class PendingView {
     this.#texts = texts;
     const envelopes = ulids.map((ulid) => texts.get(ulid)?.envelope);
     return { envelopes: envelopes.filter((envelope) => envelope !== undefined), unloaded };
-  }
-
-  async #listNext(): Promise<PendingSnapshot> {
-    // The running listing may have begun before the caller's own capture was linked.
-    await this.#running?.catch(() => {}); // its own callers hear of it
-    this.#next = undefined;
-    this.#running = this.#list();
-    return this.#running;
-  }
-
-  async #list(): Promise<PendingSnapshot> {
-    try {
-      const { ino, mtimeMs } = await this.#fs.facts(this.#layout.dir);
-      if (ino === this.#seen?.ino && mtimeMs === this.#seen.mtimeMs) return this.#snapshot;
-      this.#snapshot = sortNames(await this.#fs.names(this.#layout.dir));
-      const settled = this.#clock.nowMs() - mtimeMs > SETTLED_MS;
-      this.#seen = settled ? { ino, mtimeMs } : undefined;
-    } catch (error) {
-      if (!isErrno(error, "ENOENT")) throw error;
-      this.#snapshot = { ulids: [], marked: new Set() }; // no queue yet
-      this.#seen = undefined;
-    }
-    return this.#snapshot;
   }
 
   async #sizeOf(ulid: string): Promise<number | undefined> {

@@ -101,15 +101,31 @@ export function readSegment(file: Buffer): SegmentContent {
   const skipped: SkippedStretch[] = [];
   for (const { lines } of decodeMembers(file, (stretch) => skipped.push(stretch))) {
     for (const bytes of lines) {
-      const ulid = LINE_ULID.exec(bytes.toString("latin1", 0, 64))?.[1];
-      try {
-        // Without an id of its own a line is judged like any damaged file.
-        envelopes.push({ ...decodeEnvelope(bytes, ulid ?? ""), bytes });
-      } catch (error) {
-        if (!(error instanceof MemspoolError)) throw error;
-        faults.push({ ulid, bytes, error });
-      }
+      const { envelope, fault } = readSegmentLine(bytes);
+      if (envelope) envelopes.push(envelope);
+      else faults.push(fault);
     }
   }
   return { envelopes, faults, skipped };
+}
+
+/** The id that a line says it has; undefined if it says none. Proves nothing. */
+export function segmentLineUlid(bytes: Buffer): string | undefined {
+  return LINE_ULID.exec(bytes.toString("latin1", 0, 64))?.[1];
+}
+
+/** One line, verified, or why it is no envelope. */
+export function readSegmentLine(
+  bytes: Buffer,
+):
+  | { readonly envelope: ReadEnvelope; readonly fault?: undefined }
+  | { readonly envelope?: undefined; readonly fault: SegmentFault } {
+  const ulid = segmentLineUlid(bytes);
+  try {
+    // Without an id of its own a line is judged like any damaged file.
+    return { envelope: { ...decodeEnvelope(bytes, ulid ?? ""), bytes } };
+  } catch (error) {
+    if (!(error instanceof MemspoolError)) throw error;
+    return { fault: { ulid, bytes, error } };
+  }
 }
