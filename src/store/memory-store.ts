@@ -136,6 +136,92 @@ export interface StoreCheck {
   readonly detail: string;
 }
 
+/** What is wrong with a row; the first that applies. */
+export type RowFault =
+  /** Its JSON is no record. */
+  | "not_a_record"
+  /** The text does not have the row's hash. */
+  | "text_changed"
+  /** A column to filter by, a tag or the number of terms is not what follows from the record. */
+  | "columns_differ"
+  /** The index does not hold the row, or holds another number of terms for it. */
+  | "not_indexed"
+  /** An alias of a record that is not there, or has another hash. */
+  | "alias_of_nothing";
+
+/** One id that the store knows. */
+export interface AuditedEntry {
+  readonly ulid: string;
+  readonly kind: "record" | "alias";
+  /** Absent when sound, or not looked at. */
+  readonly fault?: RowFault;
+}
+
+export interface AuditRowsQuery {
+  /** `next` of the page before. */
+  readonly after?: string;
+  readonly limit: number;
+  /** Whether rows are looked at, some 25 µs each; otherwise only their ids are listed. */
+  readonly hashes: boolean;
+}
+
+export interface AuditRowsPage {
+  readonly entries: readonly AuditedEntry[];
+  /** Absent behind the last entry. A page may be empty and have a next one. */
+  readonly next?: string;
+}
+
+/** Counted anew, beside what is kept as a total. */
+export interface AuditCounts {
+  readonly records: number;
+  readonly aliases: number;
+  /** Rows that the index holds. */
+  readonly indexed: number;
+  /** Tags of records that are not there. */
+  readonly strayTags: number;
+  readonly totalRecords: number;
+  readonly totalAliases: number;
+}
+
+/** `count` rows from the `first`th on, of `of` rows spread evenly over the store. */
+export interface AuditIndexQuery {
+  readonly of: number;
+  readonly first: number;
+  readonly count: number;
+}
+
+export interface AuditIndexResult {
+  readonly sampled: number;
+  /** Sampled rows that the index does not find by some of their own terms, and by how many. */
+  readonly faults: readonly { readonly ulid: string; readonly terms: number }[];
+}
+
+export interface StoreCopyOptions {
+  readonly onProgress?: (done: number, total: number) => void;
+  readonly signal?: AbortSignal;
+}
+
+export interface ExportQuery {
+  /** Records, or the ids that are duplicates of one. */
+  readonly of: "records" | "aliases";
+  /** Continue behind this id. */
+  readonly after?: string;
+  readonly countMax: number;
+  /** A page ends behind the row that reaches this many UTF-16 code units of JSON. */
+  readonly charsMax: number;
+}
+
+/** A record as text: nothing of it is taken apart on the way. */
+export interface ExportRow {
+  readonly ulid: string;
+  /** ISO 8601, as the receipt of this id said. */
+  readonly appendedAt: string;
+  readonly sha256: string;
+  /** Of an alias: the JSON of the record that it is a duplicate of. */
+  readonly recordJson: string;
+  readonly duplicateOf?: string;
+}
+
 export interface MemoryStore {
   commitBatch(items: readonly CommitItem[]): Promise<CommitResult>;
   /** The record, or the one it is an alias of (its `ulid` then differs from the id asked for). */
@@ -150,9 +236,24 @@ export interface MemoryStore {
   stats(): Promise<StoreStats>;
   /** Cheap checks of the store's own health: settings read back, integrity within a bound. */
   check(): Promise<readonly StoreCheck[]>;
+  /** Every record and alias, page by page, each row looked at by itself. Bounded in work a page. */
+  auditRows(query: AuditRowsQuery): Promise<AuditRowsPage>;
+  auditCounts(): Promise<AuditCounts>;
+  /** Whether sampled rows are found by their own terms. About 15 ms a row. */
+  auditIndex(query: AuditIndexQuery): Promise<AuditIndexResult>;
+  /**
+   * Copies the store as it is now into a new file, without keeping writers waiting. The copy is one
+   * file, whole by itself; it is not synced.
+   */
+  copyTo(file: string, options?: StoreCopyOptions): Promise<void>;
+  /** In the order of ids; empty behind the last. */
+  exportRows(query: ExportQuery): Promise<readonly ExportRow[]>;
   /** Idempotent. */
   close(): Promise<void>;
 }
 
+/** Calls for maintenance: they may take longer than a question may. */
+export type StoreMaintenance = "copyTo" | "exportRows";
+
 /** The half that answers questions; what a reader's connection offers. */
-export type StoreReader = Omit<MemoryStore, "commitBatch">;
+export type StoreReader = Omit<MemoryStore, "commitBatch" | StoreMaintenance>;

@@ -10,6 +10,11 @@
 import { errorFromReport, MemspoolError } from "../errors.ts";
 import type { Events } from "../events/catalogue.ts";
 import type {
+  AuditCounts,
+  AuditIndexQuery,
+  AuditIndexResult,
+  AuditRowsPage,
+  AuditRowsQuery,
   CandidateQuery,
   CandidateSet,
   Facet,
@@ -105,6 +110,18 @@ export class StoreClient implements StoreReader {
 
   check(): Promise<readonly StoreCheck[]> {
     return this.#call("check", []);
+  }
+
+  auditRows(query: AuditRowsQuery): Promise<AuditRowsPage> {
+    return this.#call("auditRows", [query]);
+  }
+
+  auditCounts(): Promise<AuditCounts> {
+    return this.#call("auditCounts", []);
+  }
+
+  auditIndex(query: AuditIndexQuery): Promise<AuditIndexResult> {
+    return this.#call("auditIndex", [query]);
   }
 
   /** Fails the calls that are under way and ends the worker. Idempotent. */

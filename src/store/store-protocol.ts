@@ -50,6 +50,9 @@ const METHODS: ReadonlySet<string> = new Set<StoreMethod>([
   "facets",
   "stats",
   "check",
+  "auditRows",
+  "auditCounts",
+  "auditIndex",
 ]);
 
 /** Answers calls on the port until it is told to close. */

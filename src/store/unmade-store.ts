@@ -4,7 +4,7 @@
  * Guarantees: a question never makes a store. Only the ingester does, because it must notice when
  * one that held records is gone; and a mistyped data directory stays untouched by looking into it.
  */
-import type { StoreReader, StoreStats } from "./memory-store.ts";
+import type { AuditCounts, StoreReader, StoreStats } from "./memory-store.ts";
 
 const NO_STORE: StoreStats = Object.freeze({
   kind: "sqlite",
@@ -13,6 +13,15 @@ const NO_STORE: StoreStats = Object.freeze({
   bytes: 0,
   schemaVersion: 0,
   engineVersion: "none",
+});
+
+const NO_ROWS: AuditCounts = Object.freeze({
+  records: 0,
+  aliases: 0,
+  indexed: 0,
+  strayTags: 0,
+  totalRecords: 0,
+  totalAliases: 0,
 });
 
 /** @param exists looked at before each question */
@@ -33,6 +42,9 @@ export function emptyUntilMade(exists: () => boolean, reader: StoreReader): Stor
     facets: async (kind, filter, limit) => (exists() ? reader.facets(kind, filter, limit) : []),
     stats: async () => (exists() ? reader.stats() : NO_STORE),
     check: async () => (exists() ? reader.check() : []),
+    auditRows: async (query) => (exists() ? reader.auditRows(query) : { entries: [] }),
+    auditCounts: async () => (exists() ? reader.auditCounts() : NO_ROWS),
+    auditIndex: async (query) => (exists() ? reader.auditIndex(query) : { sampled: 0, faults: [] }),
     close: () => reader.close(),
   };
 }

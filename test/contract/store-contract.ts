@@ -3,6 +3,7 @@
  * stand in src/store/memory-store.ts.
  */
 import { describe } from "vitest";
+import { auditContract } from "./audit-contract.ts";
 import { commitContract } from "./commit-contract.ts";
 import { readingContract } from "./reading-contract.ts";
 import { searchContract } from "./search-contract.ts";
@@ -13,4 +14,5 @@ export function storeContract(name: string, open: OpenContractStore): void {
   describe(`${name}: commit`, () => commitContract(open));
   describe(`${name}: questions`, () => readingContract(open));
   describe(`${name}: search`, () => searchContract(open));
+  describe(`${name}: audit`, () => auditContract(open));
 }

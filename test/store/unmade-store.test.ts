@@ -25,6 +25,9 @@ it("Q13: questions about a store that was never made are answered, and make none
   expect(await reader.facets("tags", {}, 5)).toEqual([]);
   expect(await reader.stats()).toMatchObject({ records: 0, bytes: 0 });
   expect(await reader.check()).toEqual([]);
+  expect(await reader.auditRows({ limit: 5, hashes: true })).toEqual({ entries: [] });
+  expect(await reader.auditCounts()).toMatchObject({ records: 0, totalRecords: 0, indexed: 0 });
+  expect((await reader.auditIndex({ of: 5, first: 0, count: 5 })).sampled).toBe(0);
   expect(existsSync(dirname(file))).toBe(false);
 });
 
@@ -40,4 +43,7 @@ it("S5: as soon as the ingester has made the store it answers", async () => {
   expect(await reader.facets("projects", {}, 5)).toHaveLength(1);
   expect(await reader.stats()).toMatchObject({ records: 1 });
   expect((await reader.check()).every(({ ok }) => ok)).toBe(true);
+  expect((await reader.auditRows({ limit: 5, hashes: true })).entries).toHaveLength(1);
+  expect(await reader.auditCounts()).toMatchObject({ records: 1 });
+  expect((await reader.auditIndex({ of: 5, first: 0, count: 5 })).sampled).toBe(1);
 });

@@ -178,6 +178,9 @@ export class MemoryBench {
       facets: (kind, filter, limit) => ask("facets", () => store.facets(kind, filter, limit)),
       stats: () => ask("stats", () => store.stats()),
       check: () => ask("check", () => store.check()),
+      auditRows: (query) => ask("auditRows", () => store.auditRows(query)),
+      auditCounts: () => ask("auditCounts", () => store.auditCounts()),
+      auditIndex: (query) => ask("auditIndex", () => store.auditIndex(query)),
       close: () => ask("close", () => store.close()),
     };
   }

@@ -2,18 +2,16 @@
  * Everything about an item that can be worked out before the write lock is taken: its terms, and its
  * columns in escaped form. Pure, so that a lock is held for inserting and for nothing else.
  */
-import { timeMs } from "../../record/memory-record.ts";
+import { type MemoryRecord, timeMs } from "../../record/memory-record.ts";
 import { indexedText } from "../../text/indexed-text.ts";
 import { indexTerms } from "../../text/terms.ts";
 import { escapeText } from "../escaped-text.ts";
 import type { CommitItem } from "../memory-store.ts";
 import { refused } from "./errors.ts";
 
-/** An item as its row will be. Text to filter by is escaped; null is absent. */
-export interface PreparedItem {
-  readonly ulid: string;
-  readonly sha256: string;
-  readonly appendedAt: string;
+/** What follows from the record, to filter by. Text is escaped; null is absent. */
+export interface DerivedColumns {
+  /** NaN for a record without a time. */
   readonly atMs: number;
   readonly project: string;
   readonly sessionId: string | null;
@@ -22,6 +20,13 @@ export interface PreparedItem {
   readonly source: string | null;
   readonly idempotencyKey: string | null;
   readonly tags: readonly string[];
+}
+
+/** An item as its row will be. */
+export interface PreparedItem extends DerivedColumns {
+  readonly ulid: string;
+  readonly sha256: string;
+  readonly appendedAt: string;
   readonly supersedes: readonly string[];
   readonly recordJson: string;
   /** The terms as the index's tokenizer takes them apart again. */
@@ -34,14 +39,24 @@ export function prepareItem(item: CommitItem): PreparedItem {
   const { record, recordJson } = item;
   // JSON.stringify writes neither; the binding would cut or change them without a word.
   if (!recordJson.isWellFormed() || recordJson.includes("\0")) throw refused("not_json");
-  const atMs = timeMs(record.occurred_at ?? item.appendedAt);
-  if (Number.isNaN(atMs)) throw refused("time");
+  const columns = derivedColumns(record, item.appendedAt);
+  if (Number.isNaN(columns.atMs)) throw refused("time");
   const terms = indexTerms(indexedText(record));
   return {
     ulid: item.ulid,
     sha256: item.sha256,
     appendedAt: item.appendedAt,
-    atMs,
+    ...columns,
+    supersedes: [...new Set(record.supersedes)],
+    recordJson,
+    indexed: terms.join(" "),
+    termCount: terms.length,
+  };
+}
+
+export function derivedColumns(record: MemoryRecord, appendedAt: string): DerivedColumns {
+  return {
+    atMs: timeMs(record.occurred_at ?? appendedAt),
     project: escapeText(record.project ?? ""),
     sessionId: escapeOrNull(record.session_id),
     role: record.role ?? null,
@@ -49,10 +64,6 @@ export function prepareItem(item: CommitItem): PreparedItem {
     source: escapeOrNull(record.source),
     idempotencyKey: escapeOrNull(record.idempotency_key),
     tags: [...new Set(record.tags)].map(escapeText),
-    supersedes: [...new Set(record.supersedes)],
-    recordJson,
-    indexed: terms.join(" "),
-    termCount: terms.length,
   };
 }
 

@@ -11,25 +11,36 @@ import type { Events } from "../../events/catalogue.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { DurableFsSync } from "../../platform/durable-fs-sync.ts";
 import type {
+  AuditCounts,
+  AuditIndexQuery,
+  AuditIndexResult,
+  AuditRowsPage,
+  AuditRowsQuery,
   CandidateQuery,
   CandidateSet,
   CommitItem,
   CommitResult,
+  ExportQuery,
+  ExportRow,
   Facet,
   FacetKind,
   MemoryStore,
   RecordFilter,
   StoreCheck,
+  StoreCopyOptions,
   StoredRecord,
   StoreLookup,
   StoreStats,
   TimelineQuery,
 } from "../memory-store.ts";
+import { auditCounts, auditIndex, auditRows } from "./audit-rows.ts";
+import { copyDatabase } from "./backup.ts";
 import { BUSY_RETRY, type BusyRetry, retryWhileBusy } from "./busy-retry.ts";
 import { checkConnection } from "./check.ts";
 import { commitItems } from "./commit.ts";
 import { Connection } from "./connection.ts";
 import { storeError, unavailable, unavailableReason } from "./errors.ts";
+import { readExportRows } from "./export-rows.ts";
 import { FrequencyCache } from "./frequencies.ts";
 import { prepareItem } from "./prepared-item.ts";
 import { getRecord, lookUp, readFacets, readTimeline } from "./read.ts";
@@ -113,6 +124,27 @@ export class SqliteStore implements MemoryStore {
 
   async check(): Promise<readonly StoreCheck[]> {
     return await this.#use((connection) => checkConnection(connection));
+  }
+
+  async auditRows(query: AuditRowsQuery): Promise<AuditRowsPage> {
+    return await this.#use((connection) => auditRows(connection, query));
+  }
+
+  async auditCounts(): Promise<AuditCounts> {
+    return await this.#use(auditCounts);
+  }
+
+  async auditIndex(query: AuditIndexQuery): Promise<AuditIndexResult> {
+    return await this.#use((connection) => auditIndex(connection, query));
+  }
+
+  /** On a connection of its own: calls of this store go on meanwhile. */
+  async copyTo(file: string, options?: StoreCopyOptions): Promise<void> {
+    await copyDatabase(this.#options, file, options);
+  }
+
+  async exportRows(query: ExportQuery): Promise<readonly ExportRow[]> {
+    return await this.#use((connection) => readExportRows(connection, query));
   }
 
   async close(): Promise<void> {
