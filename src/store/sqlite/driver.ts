@@ -7,7 +7,7 @@
  * (measured: a thousand reopened connections held 200 descriptors at most), but the log is not
  * copied into the database by closing, which connection.ts therefore does itself.
  */
-import { DatabaseSync } from "@photostructure/sqlite";
+import { backup, DatabaseSync } from "@photostructure/sqlite";
 
 export type SqlValue = string | number | bigint | null;
 export type SqlRow = Readonly<Record<string, unknown>>;
@@ -34,6 +34,33 @@ export interface Database {
  */
 export function openDatabase(file: string, busyTimeoutMs: number): Database {
   return new DatabaseSync(file, { timeout: busyTimeoutMs, defensive: true });
+}
+
+/** Opens a database that is there, and makes no file beside it unless it has a log already. */
+export function openDatabaseToRead(file: string): Database {
+  return new DatabaseSync(file, { readOnly: true, defensive: true });
+}
+
+/**
+ * Copies every page into another file (https://sqlite.org/backup.html), in steps between which this
+ * thread goes on. Starts anew whenever somebody else writes, unless the connection is in a read
+ * transaction. What `onProgress` throws ends it.
+ */
+export async function copyPages(
+  db: Database,
+  to: string,
+  { stepPages, onProgress }: CopyPagesOptions,
+): Promise<void> {
+  await backup(db as Parameters<typeof backup>[0], to, {
+    rate: stepPages,
+    progress: ({ totalPages, remainingPages }) =>
+      onProgress(totalPages - remainingPages, totalPages),
+  });
+}
+
+export interface CopyPagesOptions {
+  readonly stepPages: number;
+  readonly onProgress: (donePages: number, totalPages: number) => void;
 }
 
 /**
