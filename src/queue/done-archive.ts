@@ -10,7 +10,7 @@ import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import type { Clock } from "../platform/clock.ts";
 import { type DurableFsSync, syncDirectorySync } from "../platform/durable-fs-sync.ts";
-import { isErrno } from "../platform/errno.ts";
+import { errnoOf, isErrno } from "../platform/errno.ts";
 import { encodeMember } from "./archive-member.ts";
 import type { QueueLayout } from "./layout.ts";
 
@@ -63,7 +63,13 @@ export class DoneArchive {
   close(): void {
     const open = this.#open;
     this.#open = undefined;
-    if (open) this.#fs.close(open.fd);
+    if (!open) return;
+    try {
+      this.#fs.close(open.fd);
+    } catch (error) {
+      // Every batch was synced by itself, and the descriptor is gone whatever a close says.
+      if (errnoOf(error) === undefined) throw error;
+    }
   }
 
   #archive(): OpenArchive {

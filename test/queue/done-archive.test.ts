@@ -172,9 +172,15 @@ describe("the done archive", () => {
       fs,
       layout,
       archive: new DoneArchive(fs, layout, clock),
+      ledger: new LedgerSync(fs, layout, clock),
       highWater: new HighWater(fs, layout),
     };
-    const envelopes = ulids.map((ulid) => ({ ulid, bytes: Buffer.from(`{"ulid":"${ulid}"}`) }));
+    const appendedAt = new Date(clock.nowMs()).toISOString();
+    const envelopes = ulids.map((ulid) => ({
+      ulid,
+      appendedAt,
+      bytes: Buffer.from(`{"ulid":"${ulid}"}`),
+    }));
     for (const { ulid, bytes } of envelopes)
       writeFileSync(join(layout.dir, `pending-${ulid}.json`), bytes);
     const pending = () => readdirSync(layout.dir).filter((name) => name.endsWith(".json"));
@@ -192,6 +198,20 @@ describe("the done archive", () => {
     expect(steps.slice(-4)).toEqual(["fsync", "replace", "unlink", "unlink"]);
     expect(pending()).toEqual([]);
     settleBatch(parts, envelopes);
+  });
+
+  it("I6: a close that fails is nobody's failure: every batch was synced before", () => {
+    const { fs, fail } = faultyFsSync();
+    const archive = new DoneArchive(fs, layout, clock);
+    archive.append(lines("a"));
+    fail({ method: "close", errno: "EIO", afterwards: true });
+    expect(() => archive.close()).not.toThrow();
+    fail(undefined);
+    archive.append(lines("b"));
+    archive.close();
+    const [name] = readdirSync(layout.doneDir);
+    const file = readFileSync(join(layout.doneDir, name as string));
+    expect(decode(file)).toEqual({ texts: ["a", "b"], skipped: [] });
   });
 
   it("Q6: without a high-water file the newest id of the done archive stands in", async () => {
