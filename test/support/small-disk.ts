@@ -1,0 +1,63 @@
+/** File systems that are really small or really strange, mounted for one test. */
+import { spawnSync } from "node:child_process";
+import { statfsSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { onTestFinished, type TestContext } from "vitest";
+import { freshDirectory } from "./fresh-directory.ts";
+
+/**
+ * A tmpfs of its own, gone when the test ends. Skips the test, with the reason printed, where this
+ * user may not mount.
+ * @param options such as `size=64k` or `nr_inodes=8`
+ * @returns where it is mounted
+ */
+export function smallDisk(context: TestContext, options: string): string {
+  const directory = freshDirectory();
+  mountOrSkip(context, ["-t", "tmpfs", "-o", options, "tmpfs", directory], directory);
+  return directory;
+}
+
+/**
+ * A FAT file system, which knows no hard links and no modes, on a loop device.
+ * @returns where it is mounted
+ */
+export function fatDisk(context: TestContext): string {
+  const image = join(freshDirectory(), "fat.img");
+  writeFileSync(image, Buffer.alloc(8 * 1_048_576));
+  const made = spawnSync("mkfs.vfat", [image], { encoding: "utf8" });
+  if (made.status !== 0) skip(context, "mkfs.vfat is not installed");
+  const directory = freshDirectory();
+  mountOrSkip(context, ["-t", "vfat", "-o", "loop", image, directory], directory);
+  return directory;
+}
+
+function mountOrSkip(context: TestContext, args: readonly string[], directory: string): void {
+  const { status, stderr, error } = spawnSync("mount", args, { encoding: "utf8" });
+  if (error) skip(context, "mount is not installed");
+  if (status !== 0) skip(context, `this user may not mount (${stderr.trim()})`);
+  onTestFinished(() => {
+    spawnSync("umount", ["-l", directory]);
+  });
+}
+
+/** A missing program fails in CI, where a skipped test would prove nothing. */
+function skip(context: TestContext, reason: string): never {
+  if (process.env.CI === "true" && reason.includes("installed")) throw new Error(reason);
+  process.stderr.write(`skipped: ${context.task.name}: ${reason}\n`);
+  return context.skip(reason);
+}
+
+/** Fills what is free, in blocks, down to nothing; the file's removal gives it back. */
+export function fillDisk(directory: string): string {
+  const filler = join(directory, "filler");
+  const { bsize } = statfsSync(directory);
+  for (;;) {
+    const { bfree } = statfsSync(directory);
+    if (bfree === 0) return filler;
+    try {
+      writeFileSync(filler, Buffer.alloc(bfree * bsize, 1), { flag: "a" });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENOSPC") throw error;
+    }
+  }
+}
