@@ -16,6 +16,7 @@ import { type Clock, systemClock } from "../platform/clock.ts";
 import { type DurableFsSync, nodeDurableFsSync } from "../platform/durable-fs-sync.ts";
 import { RotatingFile, type RotationNotice } from "../platform/rotating-file.ts";
 import type { RotationLimits } from "../platform/rotation-policy.ts";
+import { recordCheckpoint } from "./audit-checkpoint.ts";
 import { type Disposition, encodeAuditLine } from "./audit-line.ts";
 import { ensureQueueDirectories } from "./directories.ts";
 import type { QueueLayout } from "./layout.ts";
@@ -70,6 +71,7 @@ export class AuditLog {
       limits: options.limits ?? AUDIT_LIMITS,
       durability: "fsync",
       alertPath: join(alertsDir, AUDIT_ALERT_NAME),
+      beforeDelete: (path) => recordCheckpoint(this.#fs, layout, path),
       onNotice: (notice) => report(notice, events),
       fs: this.#fs,
       clock: this.#clock,

@@ -1,0 +1,252 @@
+/**
+ * The checkpoint of the overflow audit log: what the files said that rotation deleted.
+ *
+ * Every change is a new file, `.overflow-audit.checkpoint-<generation>.json`, linked under the next
+ * number and never written again; the highest whole one counts, and the one before it stays as a
+ * spare. Rotation calls under a lock, but a process that was stopped for long comes back beside its
+ * successor. Rewriting one file, the one who read first could overwrite what the other had added. A
+ * link says EEXIST instead, and whoever is told so begins anew with what the other wrote. A number
+ * that is free only because it is old is noticed by a look afterwards.
+ *
+ * Guarantees: when {@link recordCheckpoint} returns, the file's totals are on disk, survive a power
+ * cut, and were not and will not be overwritten; doing it again for the same file changes nothing. A
+ * damaged checkpoint is passed over for its spare; if none is whole, the next one says that its
+ * totals are incomplete. Where a file system has no links, the lock is what keeps others away.
+ */
+import { join } from "node:path";
+import type { DurableFs } from "../platform/durable-fs.ts";
+import {
+  type DurableFsSync,
+  factsIfThere,
+  syncDirectorySync,
+  unlinkIfThere,
+  writeAllSync,
+} from "../platform/durable-fs-sync.ts";
+import { isErrno, NO_LINK_ERRNOS } from "../platform/errno.ts";
+import {
+  type AuditCheckpoint,
+  type CheckpointEntry,
+  checkpointGeneration,
+  checkpointPath,
+  decodeCheckpoint,
+  emptyCheckpoint,
+  encodeCheckpoint,
+  withEntry,
+} from "./audit-checkpoint-form.ts";
+import { AuditCount, LineSplitter, PrefixHashes } from "./audit-count.ts";
+import { type QueueLayout, tempPath } from "./layout.ts";
+
+export interface CheckpointReading {
+  /** undefined if there is none, or none that is whole. */
+  readonly checkpoint: AuditCheckpoint | undefined;
+  /** Names of checkpoint files that are not whole. */
+  readonly damaged: readonly string[];
+}
+
+/** So many entries need a third of it. */
+const CHECKPOINT_BYTES_MAX = 131_072;
+const CHUNK_BYTES = 262_144;
+/** Each further try means that another process has added something. */
+const TRIES_MAX = 20;
+/** The newest and its spare. */
+const KEPT_GENERATIONS = 2;
+const NOTHING = Buffer.alloc(0);
+/** Temp files are named for an id; this one belongs to no record. */
+const NO_ULID = "0".repeat(26);
+
+/**
+ * Adds an audit file that is about to be deleted.
+ * @param path of the file
+ * @throws system errors, EBUSY if other processes add one after the other: the file must stay
+ */
+export function recordCheckpoint(fs: DurableFsSync, layout: QueueLayout, path: string): void {
+  for (let tries = 0; tries < TRIES_MAX; tries++) {
+    const { checkpoint, damaged, newest } = readSync(fs, layout);
+    const found = checkpoint ?? emptyCheckpoint();
+    const incomplete = found.incomplete || damaged.length > 0;
+    const { entry, hashes } = entryOf(fs, path, found.entries);
+    if (entry.bytes === 0) return;
+    const next = withEntry({ ...found, generation: newest, incomplete }, entry, hashes);
+    if (!next) {
+      // Whoever wrote it may have died before this.
+      syncDirectorySync(fs, layout.dir);
+      return;
+    }
+    if (!publish(fs, layout, next)) continue;
+    if (newestGeneration(fs, layout) > next.generation) continue; // the number was an old one
+    removeOlder(fs, layout, next.generation);
+    return;
+  }
+  throw Object.assign(new Error("EBUSY: the audit checkpoint keeps changing"), { code: "EBUSY" });
+}
+
+/** Reads it and proves it whole. @throws system errors */
+export async function readCheckpoint(
+  fs: DurableFs,
+  layout: QueueLayout,
+): Promise<CheckpointReading> {
+  for (let tries = 1; ; tries++) {
+    const damaged: string[] = [];
+    let isGone = false;
+    for (const { name, path } of generations(layout, await namesOf(fs, layout))) {
+      const bytes = await readSmall(fs, path);
+      const checkpoint = bytes && decodeCheckpoint(bytes);
+      if (checkpoint) return { checkpoint, damaged };
+      if (bytes) damaged.push(name);
+      else isGone = true; // replaced since the look at the directory
+    }
+    if (!isGone || tries >= TRIES_MAX) return { checkpoint: undefined, damaged };
+  }
+}
+
+interface Generation {
+  readonly name: string;
+  readonly path: string;
+  readonly generation: number;
+}
+
+/** Newest first. */
+function generations(layout: QueueLayout, names: readonly string[]): Generation[] {
+  return names
+    .flatMap((name) => {
+      const generation = checkpointGeneration(name);
+      return generation === undefined ? [] : [{ name, path: join(layout.dir, name), generation }];
+    })
+    .sort((a, b) => b.generation - a.generation);
+}
+
+function readSync(fs: DurableFsSync, layout: QueueLayout) {
+  const found = generations(layout, fs.names(layout.dir));
+  const newest = found[0]?.generation ?? 0;
+  const damaged: string[] = [];
+  for (const { name, path } of found) {
+    const bytes = readSmallSync(fs, path);
+    const checkpoint = bytes && decodeCheckpoint(bytes);
+    if (checkpoint) return { checkpoint, damaged, newest };
+    if (bytes) damaged.push(name); // else a newer one is there by now, and the link says so
+  }
+  return { checkpoint: undefined, damaged, newest };
+}
+
+function newestGeneration(fs: DurableFsSync, layout: QueueLayout): number {
+  return generations(layout, fs.names(layout.dir))[0]?.generation ?? 0;
+}
+
+/** Streams the file once, for its lines and its hashes. */
+function entryOf(
+  fs: DurableFsSync,
+  path: string,
+  before: readonly CheckpointEntry[],
+): { entry: CheckpointEntry; hashes: PrefixHashes } {
+  const count = new AuditCount();
+  const lines = new LineSplitter((text) => count.add(text));
+  const hashes = new PrefixHashes(before.map(({ bytes }) => bytes));
+  const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
+  const fd = fs.openRead(path);
+  try {
+    for (let read = fs.read(fd, chunk); read > 0; read = fs.read(fd, chunk)) {
+      hashes.push(chunk.subarray(0, read));
+      lines.push(chunk.subarray(0, read));
+    }
+  } finally {
+    fs.close(fd);
+  }
+  lines.end();
+  const { spilled, dropped, damaged, firstTs, lastTs } = count;
+  const counts = { spilled, dropped, damaged, first_ts: firstTs, last_ts: lastTs };
+  return { entry: { sha256: hashes.digest(), bytes: hashes.bytes, ...counts }, hashes };
+}
+
+/** False if another process was faster. */
+function publish(fs: DurableFsSync, layout: QueueLayout, checkpoint: AuditCheckpoint): boolean {
+  const temp = tempPath(layout, NO_ULID);
+  const path = checkpointPath(layout, checkpoint.generation);
+  const fd = fs.openExclusive(temp);
+  try {
+    try {
+      writeAllSync(fs, fd, Buffer.from(encodeCheckpoint(checkpoint)));
+      fs.fsync(fd);
+    } finally {
+      fs.close(fd);
+    }
+    if (!linked(fs, temp, path)) return false;
+    // Crash here: after a power cut it may be gone, and the audit file is still there.
+    syncDirectorySync(fs, layout.dir);
+    return true;
+  } finally {
+    removeQuietly(fs, temp);
+  }
+}
+
+function linked(fs: DurableFsSync, temp: string, path: string): boolean {
+  try {
+    fs.link(temp, path);
+    return true;
+  } catch (error) {
+    if (isErrno(error, "EEXIST")) return false;
+    if (!isErrno(error, ...NO_LINK_ERRNOS)) throw error;
+    if (factsIfThere(fs, path)) return false;
+    fs.rename(temp, path);
+    return true;
+  }
+}
+
+function removeOlder(fs: DurableFsSync, layout: QueueLayout, newest: number): void {
+  for (const { path, generation } of generations(layout, fs.names(layout.dir))) {
+    if (generation <= newest - KEPT_GENERATIONS) removeQuietly(fs, path);
+  }
+}
+
+/** What can not be removed harms nobody: temp files are swept, old generations passed over. */
+function removeQuietly(fs: DurableFsSync, path: string): void {
+  try {
+    unlinkIfThere(fs, path);
+  } catch (error) {
+    if (!isErrno(error, "EACCES", "EPERM", "EBUSY", "EROFS", "EIO", "EISDIR")) throw error;
+  }
+}
+
+/** undefined if it is gone; empty for what is no regular file or too large to be one of ours. */
+function readSmallSync(fs: DurableFsSync, path: string): Buffer | undefined {
+  let fd: number;
+  try {
+    fd = fs.openRead(path);
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return undefined;
+    if (isErrno(error, "ELOOP", "ENXIO")) return NOTHING;
+    throw error;
+  }
+  try {
+    const { kind, bytes } = fs.factsOfDescriptor(fd);
+    if (kind !== "file" || bytes > CHECKPOINT_BYTES_MAX) return NOTHING;
+    const content = Buffer.alloc(bytes);
+    for (let filled = 0; filled < bytes; ) {
+      const read = fs.readAt(fd, content.subarray(filled), filled);
+      if (read === 0) break; // cut meanwhile: its checksum says so
+      filled += read;
+    }
+    return content;
+  } finally {
+    fs.close(fd);
+  }
+}
+
+async function readSmall(fs: DurableFs, path: string): Promise<Buffer | undefined> {
+  try {
+    const { kind, bytes } = await fs.facts(path);
+    if (kind !== "file" || bytes > CHECKPOINT_BYTES_MAX) return NOTHING;
+    return await fs.read(path);
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return undefined;
+    throw error;
+  }
+}
+
+async function namesOf(fs: DurableFs, layout: QueueLayout): Promise<string[]> {
+  try {
+    return await fs.names(layout.dir);
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return []; // no queue yet
+    throw error;
+  }
+}

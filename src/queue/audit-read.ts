@@ -1,0 +1,206 @@
+/**
+ * Reads the overflow audit log: its last lines for recovery, one id for a receipt, all of it for
+ * verification and totals.
+ *
+ * Guarantees: memory stays bounded however large the files are; a line is only given out if its
+ * checksum proves it; every other line is told or counted, but for empty ones, which a writer leaves
+ * when it ends what another tore. A last line that is being written at this moment may count as
+ * damaged. Nothing on disk is changed.
+ */
+import { join } from "node:path";
+import type { DurableFs } from "../platform/durable-fs.ts";
+import type { DurableFsSync } from "../platform/durable-fs-sync.ts";
+import { isErrno } from "../platform/errno.ts";
+import { blocksBackwards } from "./audit-blocks.ts";
+import { readCheckpoint } from "./audit-checkpoint.ts";
+import {
+  type AuditCheckpoint,
+  type CheckpointEntry,
+  totalsOfGone,
+} from "./audit-checkpoint-form.ts";
+import { AuditCount, type AuditTotals, LineSplitter, PrefixHashes } from "./audit-count.ts";
+import { auditFileNames, type OpenAuditFile, withAuditFiles } from "./audit-files.ts";
+import { type AuditLine, parseAuditLine } from "./audit-line.ts";
+import type { QueueLayout } from "./layout.ts";
+
+/** Where something lies in the log. */
+export interface AuditPlace {
+  /** Name in the queue directory. */
+  readonly file: string;
+  /** From 1; 0 stands for the file as a whole. */
+  readonly line: number;
+}
+
+export interface AuditHandlers {
+  /** Oldest first. */
+  readonly onLine?: (line: AuditLine, place: AuditPlace) => void;
+  /** A line that is not whole (line 0: a file that is none), or a checkpoint that is not. */
+  readonly onDamaged?: (place: AuditPlace) => void;
+}
+
+/** The whole log in numbers. */
+export interface AuditSum {
+  /** What lies there. */
+  readonly here: AuditTotals & { readonly files: number; readonly bytes: number };
+  /** What the checkpoint says of deleted files, none of which still lies there. */
+  readonly gone: AuditTotals & { readonly files: number; readonly bytes: number };
+  /** True if a checkpoint was damaged, so that more may be gone than is known. */
+  readonly goneIncomplete: boolean;
+}
+
+const CHUNK_BYTES = 262_144;
+const LINE_FEED = 10;
+const NONE = { files: 0, bytes: 0, spilled: 0, dropped: 0, damaged: 0 };
+
+/** Reads everything. @throws system errors */
+export async function readAudit(
+  fs: DurableFs,
+  layout: QueueLayout,
+  handlers: AuditHandlers = {},
+): Promise<AuditSum> {
+  return withAuditFiles(fs, layout, async ({ files, strange }) => {
+    // After the files: a file that is deleted now is open here, so its entry is of one still there.
+    const { checkpoint, damaged } = await readCheckpoint(fs, layout);
+    for (const file of [...strange, ...damaged]) handlers.onDamaged?.({ file, line: 0 });
+    const count = new AuditCount();
+    const stillThere = new Set<CheckpointEntry>();
+    let bytes = 0;
+    for (const file of files) {
+      const hashes = await readFile(fs, file, count, handlers, checkpoint);
+      bytes += hashes.bytes;
+      for (const entry of checkpoint?.entries ?? []) {
+        if (hashes.beginsWith(entry)) stillThere.add(entry);
+      }
+    }
+    const { spilled, dropped } = count;
+    const damagedCount = count.damaged + strange.length;
+    return {
+      here: { files: files.length, bytes, spilled, dropped, damaged: damagedCount },
+      gone: checkpoint ? totalsOfGone(checkpoint, [...stillThere]) : NONE,
+      goneIncomplete: checkpoint?.incomplete === true || damaged.length > 0,
+    };
+  });
+}
+
+/** The newest line of an id, or undefined if no file has one. @throws system errors */
+export async function findDropped(
+  fs: DurableFs,
+  layout: QueueLayout,
+  ulid: string,
+): Promise<AuditLine | undefined> {
+  return withAuditFiles(fs, layout, async ({ files }) => {
+    for (const file of files.toReversed()) {
+      for await (const { bytes } of blocksBackwards(fs, file.fd, file.bytes)) {
+        const line = lastOf(bytes, ulid);
+        if (line) return line;
+      }
+    }
+    return undefined;
+  });
+}
+
+/**
+ * The last lines, oldest first, synchronously, for start-up recovery. Damaged lines are left out.
+ * @param bytesMax of the end of the log, across files
+ * @throws system errors
+ */
+export function auditTail(fs: DurableFsSync, layout: QueueLayout, bytesMax: number): AuditLine[] {
+  const ends: Buffer[] = [];
+  const seen = new Set<number>();
+  let room = bytesMax;
+  for (const name of auditFileNames(layout, namesSync(fs, layout))) {
+    if (room <= 0) break;
+    const end = readEndSync(fs, join(layout.dir, name), room, seen);
+    if (!end) continue;
+    room -= end.length;
+    ends.unshift(end);
+  }
+  const lines: AuditLine[] = [];
+  for (const end of ends) {
+    const splitter = new LineSplitter((text) => {
+      const line = parseAuditLine(text);
+      if (line) lines.push(line);
+    });
+    splitter.push(end);
+    splitter.end();
+  }
+  return lines;
+}
+
+async function readFile(
+  fs: DurableFs,
+  { fd, name }: OpenAuditFile,
+  count: AuditCount,
+  { onLine, onDamaged }: AuditHandlers,
+  checkpoint: AuditCheckpoint | undefined,
+): Promise<PrefixHashes> {
+  const hashes = new PrefixHashes((checkpoint?.entries ?? []).map(({ bytes }) => bytes));
+  const lines = new LineSplitter((text, number) => {
+    const isWhole = count.add(text);
+    if (!isWhole) onDamaged?.({ file: name, line: number });
+    const line = isWhole && onLine ? parseAuditLine(text) : undefined;
+    if (line) onLine?.(line, { file: name, line: number });
+  });
+  const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
+  for (let read = 1; read > 0; ) {
+    read = await fs.readAt(fd, chunk, hashes.bytes);
+    hashes.push(chunk.subarray(0, read));
+    lines.push(chunk.subarray(0, read));
+  }
+  lines.end();
+  return hashes;
+}
+
+/** The last whole line of an id in a block of whole lines. */
+function lastOf(block: Buffer, ulid: string): AuditLine | undefined {
+  for (let at = block.lastIndexOf(ulid); at !== -1; ) {
+    const start = block.lastIndexOf(LINE_FEED, at) + 1;
+    const end = block.indexOf(LINE_FEED, at);
+    const line = parseAuditLine(block.toString("latin1", start, end === -1 ? block.length : end));
+    if (line?.dropped_ulid === ulid) return line;
+    if (at === 0) break;
+    at = block.lastIndexOf(ulid, at - 1);
+  }
+  return undefined;
+}
+
+/** undefined for what is gone, no file, or was seen under another name. */
+function readEndSync(
+  fs: DurableFsSync,
+  path: string,
+  bytesMax: number,
+  seen: Set<number>,
+): Buffer | undefined {
+  let fd: number;
+  try {
+    fd = fs.openRead(path);
+  } catch (error) {
+    if (isErrno(error, "ENOENT", "ELOOP", "ENXIO")) return undefined;
+    throw error;
+  }
+  try {
+    const { kind, bytes, ino } = fs.factsOfDescriptor(fd);
+    if (kind !== "file" || seen.has(ino)) return undefined;
+    seen.add(ino);
+    const content = Buffer.alloc(Math.min(bytes, bytesMax));
+    const from = bytes - content.length;
+    let filled = 0;
+    while (filled < content.length) {
+      const read = fs.readAt(fd, content.subarray(filled), from + filled);
+      if (read === 0) break;
+      filled += read;
+    }
+    return content.subarray(0, filled);
+  } finally {
+    fs.close(fd);
+  }
+}
+
+function namesSync(fs: DurableFsSync, layout: QueueLayout): string[] {
+  try {
+    return fs.names(layout.dir);
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return []; // no queue yet
+    throw error;
+  }
+}
