@@ -61,6 +61,9 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     queueDir: paths.queueDir,
     textBytesMax: config["record.maxBytes"],
     attemptsMax: config["queue.maxAttempts"],
+    maxSize: config["queue.maxRecords"],
+    overflow: config["queue.overflow"],
+    alertsDir: paths.alertsDir,
     events,
     clock,
   });

@@ -13,6 +13,8 @@
  *   `retryUlid` and can not store twice.
  * - Its cost does not depend on how many records are pending; concurrent appends share directory
  *   fsyncs.
+ * - No more than `maxSize` records are pending; room.ts says how exactly. What happens beyond is the
+ *   overflow policy: the oldest are spilled (default), the append is refused, or the oldest are lost.
  * - Any number of processes may append to and ingest from one directory at once.
  * - `ingestPending` hands out each record at least once, oldest first, and one bad record never
  *   keeps the others waiting. Handlers must be idempotent by id.
@@ -25,19 +27,15 @@ import { type Clock, systemClock } from "../platform/clock.ts";
 import { type DurableFs, nodeDurableFs } from "../platform/durable-fs.ts";
 import { type DurableFsSync, nodeDurableFsSync } from "../platform/durable-fs-sync.ts";
 import { isErrno } from "../platform/errno.ts";
-import { SharedDirectorySync } from "../platform/shared-directory-sync.ts";
-import { textSha256 } from "../record/content-hash.ts";
-import { encodeEnvelope } from "../record/envelope.ts";
 import { RECORD_TEXT_BYTES_MAX } from "../record/limits.ts";
-import { type MemoryRecord, parseRecord, ulidSchema } from "../record/memory-record.ts";
-import { RecordIds, ulidTimeMs } from "../record/record-id.ts";
-import { ensureQueueDirectories } from "./directories.ts";
-import { newestIds } from "./high-water.ts";
+import { type MemoryRecord, ulidSchema } from "../record/memory-record.ts";
+import { ulidTimeMs } from "../record/record-id.ts";
+import { Appender, type CaptureReceipt } from "./appender.ts";
 import { IngestPass, type RecordHandler } from "./ingest-pass.ts";
 import { pendingPath, type QueueLayout, queueLayout } from "./layout.ts";
 import type { MarkMemory } from "./mark-memory.ts";
 import { sortNames } from "./pending-list.ts";
-import { captureFailed, type EncodedEnvelope, publish } from "./publish.ts";
+import type { OverflowPolicy } from "./room.ts";
 
 export interface CaptureQueueOptions {
   /** Created with its parents when first used; a relative path is fixed when it is given. */
@@ -46,22 +44,18 @@ export interface CaptureQueueOptions {
   readonly textBytesMax?: number;
   /** Tries at a record that is at fault itself before it is quarantined. */
   readonly attemptsMax?: number;
+  /** Records that may be pending; DEFAULT_MAX_SIZE unless given. */
+  readonly maxSize?: number;
+  /** What a full queue does: move its oldest to `overflow/` (default), refuse, or lose its oldest. */
+  readonly overflow?: OverflowPolicy;
+  /** Where a failing rotation of the audit log leaves its alert; `alerts` beside the queue. */
+  readonly alertsDir?: string;
   readonly events?: Events;
   readonly clock?: Clock;
   readonly fs?: DurableFs;
   readonly fsSync?: DurableFsSync;
   /** A seam: one of its own makes this object stand for another process. */
   readonly markMemory?: MarkMemory;
-}
-
-/** Proof that a record is on disk. */
-export interface CaptureReceipt {
-  readonly ulid: string;
-  /** SHA-256 of the text, hexadecimal. */
-  readonly sha256: string;
-  readonly state: "pending";
-  /** ISO 8601. */
-  readonly appended_at: string;
 }
 
 export interface PendingRecord {
@@ -73,47 +67,46 @@ export interface PendingRecord {
 }
 
 export const ATTEMPTS_MAX_DEFAULT = 3;
-/** Pending records that a queue is meant to hold at most. Nothing enforces it yet. */
+/** Records that may be pending, unless told otherwise. */
 export const DEFAULT_MAX_SIZE = 10_000;
-
-/** Failures of the moment, and not of the place; the next append may succeed. */
-const PASSING = ["ENOSPC", "EDQUOT", "EMFILE", "ENFILE", "EIO", "ENOMEM"];
+const POLICIES: readonly OverflowPolicy[] = ["spill", "reject", "drop-oldest"];
 
 export class CaptureQueue {
   readonly layout: QueueLayout;
   readonly #fs: DurableFs;
-  readonly #fsSync: DurableFsSync;
-  readonly #clock: Clock;
-  readonly #events: Events;
-  readonly #textBytesMax: number;
-  readonly #ids: RecordIds;
-  readonly #directory: SharedDirectorySync;
+  readonly #appender: Appender;
   readonly #pass: IngestPass;
-  #prepared: Promise<void> | undefined;
-  #appending = 0;
-  #closed = false;
 
   /** @throws TypeError for an option that no queue can have */
   constructor(options: CaptureQueueOptions) {
-    refuseOutside("textBytesMax", options.textBytesMax, RECORD_TEXT_BYTES_MAX);
-    refuseOutside("attemptsMax", options.attemptsMax, Number.MAX_SAFE_INTEGER);
+    const textBytesMax = options.textBytesMax ?? RECORD_TEXT_BYTES_MAX;
+    const attemptsMax = options.attemptsMax ?? ATTEMPTS_MAX_DEFAULT;
+    const maxRecords = options.maxSize ?? DEFAULT_MAX_SIZE;
+    refuseOutside("textBytesMax", textBytesMax, RECORD_TEXT_BYTES_MAX);
+    refuseOutside("attemptsMax", attemptsMax, Number.MAX_SAFE_INTEGER);
+    refuseOutside("maxSize", maxRecords, Number.MAX_SAFE_INTEGER);
+    const policy = options.overflow ?? "spill";
+    if (!POLICIES.includes(policy)) {
+      throw new TypeError(`overflow must be one of ${POLICIES.join(", ")}`);
+    }
     this.layout = queueLayout(options.queueDir);
     this.#fs = options.fs ?? nodeDurableFs;
-    this.#fsSync = options.fsSync ?? nodeDurableFsSync;
-    this.#clock = options.clock ?? systemClock;
-    this.#events = options.events ?? silentEvents;
-    this.#textBytesMax = options.textBytesMax ?? RECORD_TEXT_BYTES_MAX;
-    this.#ids = new RecordIds(this.#clock);
-    this.#directory = new SharedDirectorySync(this.#fs, this.layout.dir, (errno) =>
-      this.#events.emit("directory_fsync_missing", { errno }),
-    );
-    this.#pass = new IngestPass({
-      fs: this.#fsSync,
+    const fsSync = options.fsSync ?? nodeDurableFsSync;
+    const shared = {
       layout: this.layout,
-      clock: this.#clock,
-      events: this.#events,
-      attemptsMax: options.attemptsMax ?? ATTEMPTS_MAX_DEFAULT,
+      clock: options.clock ?? systemClock,
+      events: options.events ?? silentEvents,
       markMemory: options.markMemory,
+    };
+    this.#pass = new IngestPass({ ...shared, fs: fsSync, attemptsMax });
+    this.#appender = new Appender({
+      ...shared,
+      fs: this.#fs,
+      fsSync,
+      textBytesMax,
+      maxRecords,
+      policy,
+      alertsDir: options.alertsDir,
     });
   }
 
@@ -133,30 +126,27 @@ export class CaptureQueue {
       readonly retry_ulid?: string | undefined;
     } = {},
   ): Promise<CaptureReceipt> {
-    if (this.#closed) throw shuttingDown();
-    const startedMs = this.#clock.monotonicMs();
-    // Everything of the caller's object is read before the first await.
-    const parsed = parseRecord(record, this.#textBytesMax);
-    const recordJson = JSON.stringify(parsed);
-    const sha256 = textSha256(parsed.surface);
-    const retryUlid = checkedUlid(options.retryUlid ?? options.retry_ulid);
-    this.#appending++;
-    try {
-      await this.#prepare();
-      const ulid = retryUlid ?? this.#ids.next();
-      const appendedAt = new Date(this.#clock.nowMs()).toISOString();
-      const bytes = encodeEnvelope(ulid, appendedAt, recordJson, sha256);
-      const publishedAt = await this.#publish({ ulid, bytes, sha256, appendedAt });
-      const ms = this.#clock.monotonicMs() - startedMs;
-      this.#events.emit("capture_appended", { ulid, bytes: bytes.length, ms });
-      return { ulid, sha256, state: "pending", appended_at: publishedAt };
-    } catch (error) {
-      this.#reportFailure(error);
-      throw error;
-    } finally {
-      this.#appending--;
-      if (this.#closed && this.#appending === 0) await this.#directory.close();
+    return this.#appender.append(record, {
+      ulid: checkedUlid(options.retryUlid ?? options.retry_ulid),
+    });
+  }
+
+  /**
+   * Takes in a record that has its id and its time already, such as one from an export. Repeating it
+   * can not store it twice.
+   * @param known.appendedAt ISO 8601
+   * @throws as {@link CaptureQueue.append}
+   */
+  async adopt(
+    record: MemoryRecord,
+    known: { readonly ulid: string; readonly appendedAt: string },
+  ): Promise<CaptureReceipt> {
+    const ulid = checkedUlid(known.ulid);
+    const atMs = Date.parse(known.appendedAt);
+    if (Number.isNaN(atMs)) {
+      throw new MemspoolError("INVALID_ARGUMENT", "appended_at is no time in ISO 8601.");
     }
+    return this.#appender.append(record, { ulid, appendedAt: new Date(atMs).toISOString() });
   }
 
   /** Pending records, oldest first. Empty if there is no queue yet. */
@@ -188,8 +178,7 @@ export class CaptureQueue {
 
   /** Waits for nobody: appends under way end as they would. Later ones are refused. Idempotent. */
   async close(): Promise<void> {
-    this.#closed = true;
-    if (this.#appending === 0) await this.#directory.close();
+    await this.#appender.close();
   }
 
   async #pendingUlids(): Promise<readonly string[]> {
@@ -199,68 +188,6 @@ export class CaptureQueue {
       if (isErrno(error, "ENOENT")) return [];
       throw error;
     }
-  }
-
-  /** Once a process: directories, and ids that continue behind the newest on disk. */
-  #prepare(): Promise<void> {
-    this.#prepared ??= this.#prepareOnce().catch((error: unknown) => {
-      this.#prepared = undefined; // the next append tries again
-      throw error;
-    });
-    return this.#prepared;
-  }
-
-  async #prepareOnce(): Promise<void> {
-    this.#ensureDirectories();
-    let ids: readonly string[];
-    try {
-      ids = await newestIds(this.#fs, this.layout, this.#clock.nowMs());
-    } catch (error) {
-      throw captureFailed("listing of the queue directory", error, "no");
-    }
-    for (const ulid of ids) {
-      const { ignoredAheadMs } = this.#ids.startAfter(ulid);
-      if (ignoredAheadMs > 0) {
-        this.#events.emit("id_ahead_ignored", { ulid, ahead_ms: Math.round(ignoredAheadMs) });
-      }
-    }
-  }
-
-  /** Whatever fails here, nothing of the record is on disk yet. */
-  #ensureDirectories(): void {
-    try {
-      ensureQueueDirectories(this.#fsSync, this.layout);
-    } catch (error) {
-      if (!(error instanceof MemspoolError)) throw error;
-      const { code, message, details, cause } = error;
-      if (PASSING.includes(String(details.errno))) {
-        throw captureFailed("opening of the queue directory", cause, "no");
-      }
-      throw new MemspoolError(code, message, { details: { ...details, stored: "no" }, cause });
-    }
-  }
-
-  /** @returns `appended_at` of the envelope on disk */
-  async #publish(envelope: EncodedEnvelope): Promise<string> {
-    const parts = { fs: this.#fs, layout: this.layout, directory: this.#directory };
-    try {
-      return await publish(parts, envelope);
-    } catch (error) {
-      const { errno, stored } = error instanceof MemspoolError ? error.details : {};
-      if (errno !== "ENOENT" || stored !== "no") throw error;
-      // Somebody removed the directory, before the temp file or under it: make it again, once.
-      this.#ensureDirectories();
-      return publish(parts, envelope);
-    }
-  }
-
-  #reportFailure(error: unknown): void {
-    if (!(error instanceof MemspoolError)) return;
-    this.#events.emit("capture_failed", {
-      code: error.code,
-      stored: error.details.stored === "unknown" ? "unknown" : "no",
-      errno: String(error.details.errno ?? ""),
-    });
   }
 }
 
@@ -276,12 +203,4 @@ function checkedUlid(ulid: string | undefined): string | undefined {
 function refuseOutside(name: string, value: number | undefined, max: number): void {
   if (value === undefined || (Number.isInteger(value) && value >= 1 && value <= max)) return;
   throw new TypeError(`${name} must be a whole number from 1 to ${max}`);
-}
-
-function shuttingDown(): MemspoolError {
-  return new MemspoolError(
-    "SHUTTING_DOWN",
-    "memspool is stopping and takes no more captures. Nothing was stored; capture again later.",
-    { details: { stored: "no" } },
-  );
 }

@@ -16,6 +16,8 @@ import { isFarAhead } from "../record/record-id.ts";
 import { decodeMembers } from "./archive-member.ts";
 import { isArchiveName } from "./done-archive.ts";
 import { pendingUlid, type QueueLayout } from "./layout.ts";
+import { sortNames } from "./pending-list.ts";
+import { sortSegments } from "./spill-segment.ts";
 
 const ULID_CHARS = 26;
 
@@ -68,17 +70,24 @@ export class HighWater {
 /**
  * The ids that new ones must sort behind, oldest first; empty for a new queue. Also the newest
  * pending id if it is too far ahead to be believed, so that somebody is told.
+ * @param listed pending ids, if the caller has just listed them
  */
 export async function newestIds(
   fs: DurableFs,
   layout: QueueLayout,
   nowMs: number,
+  listed?: readonly string[],
 ): Promise<string[]> {
-  const pending = (await fs.names(layout.dir)).map(pendingUlid);
+  const pending = listed ?? sortNames(await fs.names(layout.dir)).ulids;
+  const spilled = sortSegments(await fs.names(layout.overflowDir).catch(() => []));
   const highWater = newestCredible([await readHighWater(fs, layout)], nowMs);
   const found = [
     maximum(pending),
     newestCredible(pending, nowMs),
+    newestCredible(
+      spilled.map(({ last }) => last),
+      nowMs,
+    ),
     highWater ?? newestCredible(await newestDone(fs, layout), nowMs),
   ];
   return [...new Set(found.filter((id) => id !== undefined))].sort();

@@ -9,9 +9,11 @@ import type { Events } from "../events/catalogue.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { DurableFsSync } from "../platform/durable-fs-sync.ts";
 import { isErrno } from "../platform/errno.ts";
-import { MARK_FRESH_MS } from "./claim.ts";
+import { Claims, MARK_FRESH_MS } from "./claim.ts";
 import { ensureQueueDirectories } from "./directories.ts";
+import { finishPrunes } from "./finish-prune.ts";
 import { isLeftover, markPath, type QueueLayout, quarantinedUlid } from "./layout.ts";
+import type { MarkMemory } from "./mark-memory.ts";
 import { sortNames } from "./pending-list.ts";
 import { finishMove } from "./quarantine.ts";
 
@@ -23,6 +25,7 @@ export interface RecoverParts {
   readonly layout: QueueLayout;
   readonly clock: Clock;
   readonly events: Events;
+  readonly markMemory?: MarkMemory | undefined;
 }
 
 /** @throws MemspoolError UNSAFE_PATH, DATA_DIR_UNUSABLE; system errors of the directory */
@@ -38,6 +41,8 @@ export function recover(parts: RecoverParts): void {
     tempRemoved += sweep(parts, dir, fs.names(dir));
   }
   const movesFinished = finishMoves(parts, pending);
+  const claims = new Claims(fs, layout, clock, parts.markMemory);
+  const spillsFinished = finishPrunes({ fs, layout, claims }, pending);
   let marksRemoved = 0;
   for (const ulid of marked) {
     if (!pending.has(ulid) && removeIfOlder(parts, markPath(layout, ulid), MARK_FRESH_MS)) {
@@ -48,6 +53,7 @@ export function recover(parts: RecoverParts): void {
     temp_removed: tempRemoved,
     marks_removed: marksRemoved,
     moves_finished: movesFinished,
+    spills_finished: spillsFinished,
     pending: pending.size,
     ms: Math.round(clock.monotonicMs() - startedMs),
   });

@@ -125,7 +125,12 @@ describe("recovery", () => {
         expect((error as Error).message).toMatch(/dies here|can not be used/);
       }
       run();
-      expect(readdirSync(layout.dir).sort()).toEqual(["done", "ingester", "quarantine"]);
+      expect(readdirSync(layout.dir).sort()).toEqual([
+        "done",
+        "ingester",
+        "overflow",
+        "quarantine",
+      ]);
       expect(readdirSync(layout.quarantineDir)).toEqual([`pending-${ULID}.json`]);
     }
   });

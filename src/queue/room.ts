@@ -1,0 +1,254 @@
+/**
+ * How many records may be pending, and who waits when there are as many.
+ *
+ *   take ── below the limit ─▶ place given ── append ends ─▶ done
+ *     └── at the limit ─▶ waiting ─▶ count anew ─▶ make room ─▶ place given, or QUEUE_FULL
+ *
+ * Guarantees: places are given out only below the limit, so pending records of one process never
+ * exceed it. The directory is listed only when the limit seems reached: since the last listing this
+ * object counts its own appends and, by the ledger that all processes write, everybody's. What
+ * others have published and not yet noted there is all that can be beyond the limit; a second count,
+ * CORRECT_MS after an append near the limit, brings it down again. What the ingester takes away in
+ * between is not seen, so a count is never too small.
+ */
+import { MemspoolError } from "../errors.ts";
+import { errnoOf } from "../platform/errno.ts";
+import type { Ledger, LedgerMark } from "./ledger.ts";
+
+/** What a full queue does; the setting `queue.overflow`. */
+export type OverflowPolicy = "spill" | "reject" | "drop-oldest";
+
+export interface RoomParts {
+  readonly maxRecords: number;
+  readonly policy: OverflowPolicy;
+  readonly ledger: Pick<Ledger, "mark" | "countSince">;
+  /** Ids of pending records, oldest first. */
+  readonly list: () => Promise<readonly string[]>;
+  /**
+   * Lets the oldest of these leave the queue.
+   * @param candidates oldest first
+   * @param wanted how many are to go
+   * @param depth how many are pending
+   * @returns how many went
+   */
+  readonly prune: (candidates: readonly string[], wanted: number, depth: number) => Promise<number>;
+}
+
+/** Second count after an append near the limit. */
+const CORRECT_MS = 1_000;
+/** Places below the limit within which other processes' appends may go beyond it. */
+const NEAR_COUNT = 64;
+const WAITING_MAX = 4_096;
+const RETRY_AFTER_MS = 1_000;
+const HEADROOM_SHARE = 0.01;
+
+interface Waiter {
+  readonly ulid: string;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export class Room {
+  readonly #parts: RoomParts;
+  readonly #headroom: number;
+  /** Ids of appends that have a place and are not over, with how often. */
+  readonly #inFlight = new Map<string, number>();
+  readonly #waiting: Waiter[] = [];
+  #listed = Number.POSITIVE_INFINITY;
+  #mark: LedgerMark | undefined;
+  /** Appends that may have left a record without a line in the ledger, since the last listing. */
+  #unsure = 0;
+  #working: Promise<void> | undefined;
+  #again = false;
+  #correction: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(parts: RoomParts) {
+    this.#parts = parts;
+    this.#headroom = headroomOf(parts.maxRecords);
+  }
+
+  /**
+   * Takes over a listing that was made for another purpose, as its own first one.
+   * @param mark the ledger's place right before the listing
+   */
+  learn(ulids: readonly string[], mark: LedgerMark): void {
+    this.#listed = ulids.length;
+    this.#mark = mark;
+  }
+
+  /**
+   * Reserves a place for the append of this id; undefined if it is given at once.
+   * @throws MemspoolError QUEUE_FULL (details: retry_after_ms, stored, errno)
+   */
+  take(ulid: string): Promise<void> | undefined {
+    if (this.#waiting.length === 0 && !this.#working && this.#estimate() < this.#parts.maxRecords) {
+      this.#give(ulid);
+      return undefined;
+    }
+    if (this.#waiting.length >= WAITING_MAX) return Promise.reject(queueFull(this.#parts));
+    const place = new Promise<void>((resolve, reject) => {
+      this.#waiting.push({ ulid, resolve, reject });
+    });
+    this.#work();
+    return place;
+  }
+
+  /**
+   * The append is over.
+   * @param outcome "noted": it is pending and in the ledger; "unknown": it may be pending
+   */
+  done(ulid: string, outcome: "noted" | "none" | "unknown"): void {
+    const times = this.#inFlight.get(ulid) ?? 0;
+    if (times > 1) this.#inFlight.set(ulid, times - 1);
+    else this.#inFlight.delete(ulid);
+    if (outcome === "unknown") this.#unsure++;
+    if (this.#waiting.length > 0) this.#work();
+    else this.#correctLater();
+  }
+
+  /** Ends the second counts. Idempotent. */
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#correction);
+  }
+
+  /** Never less than what is pending, but for what other processes have not noted yet. */
+  #estimate(): number {
+    if (!this.#mark) return Number.POSITIVE_INFINITY;
+    return (
+      this.#listed + this.#parts.ledger.countSince(this.#mark) + this.#inFlight.size + this.#unsure
+    );
+  }
+
+  #give(ulid: string): void {
+    this.#inFlight.set(ulid, (this.#inFlight.get(ulid) ?? 0) + 1);
+  }
+
+  #work(): void {
+    this.#again = true;
+    this.#working ??= this.#workOff();
+  }
+
+  async #workOff(): Promise<void> {
+    try {
+      // Once for each time that something changed: an append ended, or somebody joined the line.
+      while (this.#again && this.#waiting.length > 0) {
+        this.#again = false;
+        await this.#makeRoom();
+      }
+    } catch (error) {
+      this.#refuseAll(error);
+    } finally {
+      this.#working = undefined;
+    }
+  }
+
+  async #makeRoom(): Promise<void> {
+    this.#serve();
+    if (this.#waiting.length === 0) return;
+    const ulids = await this.#count();
+    this.#serve();
+    if (this.#waiting.length === 0) return;
+    const pruned = await this.#prune(ulids, Math.max(this.#headroom, this.#waiting.length));
+    this.#serve();
+    if (this.#waiting.length === 0) return;
+    if (pruned > 0) this.#again = true;
+    // An append under way becomes a record that may go, or fails and leaves its place.
+    else if (this.#parts.policy === "reject" || this.#inFlight.size === 0) {
+      this.#refuseAll(queueFull(this.#parts));
+    }
+  }
+
+  /** Counts what lies there, without our own appends that are under way. */
+  async #count(): Promise<readonly string[]> {
+    // Marked first: a line that comes during the listing is counted twice rather than not at all.
+    const mark = this.#parts.ledger.mark();
+    const unsure = this.#unsure;
+    const ulids = await this.#parts.list();
+    const settled = ulids.filter((ulid) => !this.#inFlight.has(ulid));
+    this.#listed = settled.length;
+    this.#mark = mark;
+    this.#unsure -= unsure;
+    return settled;
+  }
+
+  /** @param headroom places to make beyond those that are too many */
+  async #prune(ulids: readonly string[], headroom: number): Promise<number> {
+    const { maxRecords, policy, prune } = this.#parts;
+    if (policy === "reject") return 0;
+    const room = Math.min(headroom, maxRecords);
+    const wanted = Math.min(ulids.length, this.#estimate() - maxRecords + room);
+    if (wanted <= 0) return 0;
+    const awaited = new Set(this.#waiting.map(({ ulid }) => ulid));
+    const candidates = ulids.filter((ulid) => !this.#inFlight.has(ulid) && !awaited.has(ulid));
+    const pruned = await prune(candidates, wanted, ulids.length);
+    this.#listed -= pruned;
+    return pruned;
+  }
+
+  #serve(): void {
+    while (this.#waiting.length > 0 && this.#estimate() < this.#parts.maxRecords) {
+      const next = this.#waiting.shift() as Waiter;
+      this.#give(next.ulid);
+      next.resolve();
+    }
+  }
+
+  #refuseAll(error: unknown): void {
+    const full = error instanceof MemspoolError ? error : queueFull(this.#parts, error);
+    for (const { reject } of this.#waiting.splice(0)) reject(full);
+  }
+
+  #correctLater(): void {
+    const { maxRecords, policy } = this.#parts;
+    if (policy === "reject" || this.#correction || this.#closed) return;
+    if (this.#estimate() + NEAR_COUNT <= maxRecords) return;
+    this.#correction = setTimeout(() => {
+      this.#correction = undefined;
+      this.#working ??= this.#correct();
+    }, CORRECT_MS);
+    this.#correction.unref();
+  }
+
+  async #correct(): Promise<void> {
+    try {
+      const ulids = await this.#count();
+      if (ulids.length > this.#parts.maxRecords) await this.#prune(ulids, this.#headroom);
+    } catch {
+      // The next append meets the same failure and reports it.
+    } finally {
+      this.#working = undefined;
+      if (this.#waiting.length > 0) this.#work();
+    }
+  }
+}
+
+/** Places that are made beyond the one that is needed, so that not every append has to. */
+function headroomOf(maxRecords: number): number {
+  return Math.max(1, Math.floor(maxRecords * HEADROOM_SHARE));
+}
+
+function queueFull({ maxRecords, policy }: RoomParts, cause?: unknown): MemspoolError {
+  const errno = cause === undefined ? "" : (errnoOf(cause) ?? "unknown");
+  const why =
+    errno !== ""
+      ? `the oldest could not be moved away (${errno})`
+      : policy === "reject"
+        ? "the policy is to refuse more"
+        : "all of them are being worked on";
+  return new MemspoolError(
+    "QUEUE_FULL",
+    `${maxRecords} records are pending, as many as the queue may hold, and ${why}. Nothing was ` +
+      "stored; capture again in a moment. If it lasts, see `memspool status`.",
+    {
+      details: {
+        stored: "no",
+        limit_records: maxRecords,
+        retry_after_ms: RETRY_AFTER_MS,
+        ...(errno === "" ? {} : { errno }),
+      },
+      ...(cause === undefined ? {} : { cause }),
+    },
+  );
+}

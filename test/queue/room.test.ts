@@ -1,0 +1,198 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { Room, type RoomParts } from "../../src/queue/room.ts";
+import { systemError } from "../support/faulty-fs.ts";
+
+/** A queue directory and a ledger in memory, shared by the processes of a test. */
+class World {
+  readonly pending = new Set<string>();
+  readonly pruned: string[] = [];
+  lists = 0;
+  noted = 0;
+  failList: Error | undefined;
+  #next = 0;
+
+  room(parts: Partial<RoomParts> = {}): Room {
+    return new Room({
+      maxRecords: 10,
+      policy: "spill",
+      ledger: {
+        mark: () => ({ hour: "20260301-09", bytes: this.noted, unwritten: 0 }),
+        countSince: ({ bytes }) => this.noted - bytes,
+      },
+      list: async () => {
+        this.lists++;
+        if (this.failList) throw this.failList;
+        return [...this.pending].sort();
+      },
+      prune: async (candidates, wanted) => {
+        const victims = candidates.slice(0, wanted);
+        for (const ulid of victims) this.pending.delete(ulid);
+        this.pruned.push(...victims);
+        return victims.length;
+      },
+      ...parts,
+    });
+  }
+
+  newId(): string {
+    return `id-${String(this.#next++).padStart(6, "0")}`;
+  }
+
+  /** One append: a place, a pending record, a line in the ledger, the place back. */
+  async append(room: Room): Promise<string> {
+    const ulid = this.newId();
+    await room.take(ulid);
+    this.pending.add(ulid);
+    this.noted++;
+    room.done(ulid, "noted");
+    return ulid;
+  }
+}
+
+describe("places in the queue", () => {
+  it("Q7: below the limit the directory is listed once, however many appends there are", async () => {
+    const world = new World();
+    const room = world.room({ maxRecords: 1_000 });
+    for (let n = 0; n < 500; n++) await world.append(room);
+    expect([world.pending.size, world.lists]).toEqual([500, 1]);
+    room.close();
+  });
+
+  it("Q7: while the ingester keeps up it is listed once for each limit's worth of appends", async () => {
+    const world = new World();
+    const room = world.room({ maxRecords: 100 });
+    for (let n = 0; n < 1_000; n++) {
+      world.pending.delete(await world.append(room));
+    }
+    expect(world.lists).toBeLessThanOrEqual(11);
+    expect(world.pruned).toEqual([]);
+    room.close();
+  });
+
+  it("Q11: a full queue is listed once for each headroom's worth of appends", async () => {
+    const world = new World();
+    const room = world.room({ maxRecords: 1_000 });
+    for (let n = 0; n < 1_200; n++) await world.append(room);
+    // 1 % of the limit at a time.
+    expect(world.lists).toBeLessThanOrEqual(1 + 200 / 10 + 1);
+    expect(world.pending.size).toBeLessThanOrEqual(1_000);
+    expect(world.pending.size + world.pruned.length).toBe(1_200);
+    room.close();
+  });
+
+  it("Q11: another process's appends count by the ledger, before anything is listed", async () => {
+    const world = new World();
+    const [one, other] = [world.room(), world.room()];
+    for (let n = 0; n < 60; n++) {
+      await world.append(n % 3 === 0 ? one : other);
+      expect(world.pending.size).toBeLessThanOrEqual(10);
+    }
+    expect(world.pending.size + world.pruned.length).toBe(60);
+    one.close();
+    other.close();
+  });
+
+  it("Q11: an append that failed with nothing on disk gives its place back", async () => {
+    const world = new World();
+    const room = world.room({ maxRecords: 2, policy: "reject" });
+    for (let n = 0; n < 20; n++) {
+      const ulid = world.newId();
+      await room.take(ulid);
+      room.done(ulid, "none");
+    }
+    await world.append(room);
+    await world.append(room);
+    await expect(world.append(room)).rejects.toMatchObject({ code: "QUEUE_FULL" });
+    room.close();
+  });
+
+  it("Q11: one whose outcome is unknown keeps it until the next listing", async () => {
+    const world = new World();
+    const room = world.room({ maxRecords: 2 });
+    const ulid = world.newId();
+    await room.take(ulid);
+    world.pending.add(ulid); // published, but its directory fsync failed
+    room.done(ulid, "unknown");
+    await world.append(room);
+    await world.append(room);
+    expect(world.pending.size).toBeLessThanOrEqual(2);
+    room.close();
+  });
+
+  it("Q11: with every place taken by appends under way, others wait for one to end", async () => {
+    const world = new World();
+    const room = world.room({ maxRecords: 2 });
+    const held = [world.newId(), world.newId()];
+    for (const ulid of held) await room.take(ulid);
+    let served = false;
+    const waiting = world.append(room).then(() => {
+      served = true;
+    });
+    await vi.waitFor(() => expect(world.lists).toBeGreaterThan(1));
+    expect(served).toBe(false);
+    room.done(held[0] as string, "none");
+    await waiting;
+    expect(world.pruned).toEqual([]);
+    room.close();
+  });
+
+  it("Q11: when the directory can not be listed the append is refused with the reason", async () => {
+    const world = new World();
+    const room = world.room();
+    world.failList = systemError("EIO");
+    await expect(world.append(room)).rejects.toMatchObject({
+      code: "QUEUE_FULL",
+      details: { errno: "EIO", stored: "no" },
+    });
+    world.failList = undefined;
+    await world.append(room);
+    room.close();
+  });
+
+  it("Q11: the line is bounded", async () => {
+    const world = new World();
+    const room = world.room({ maxRecords: 1 });
+    const held = world.newId();
+    await room.take(held);
+    const line = Array.from({ length: 4_096 }, () => room.take(world.newId()));
+    const settled = Promise.allSettled(line);
+    await expect(room.take(world.newId())).rejects.toMatchObject({ code: "QUEUE_FULL" });
+    world.failList = systemError("EIO");
+    room.done(held, "none");
+    // The place goes to the first; the others stay in line until theirs, or are refused.
+    room.close();
+    void settled;
+  });
+});
+
+describe("an overshoot that other processes made", () => {
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  it("Q11: is brought down a second later, without a further append", async () => {
+    const world = new World();
+    const room = world.room();
+    for (let n = 0; n < 9; n++) await world.append(room);
+    // Another process's, published and not yet in the ledger.
+    for (let n = 0; n < 4; n++) world.pending.add(world.newId());
+    expect(world.pending.size).toBe(13);
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(world.pending.size).toBeLessThanOrEqual(10);
+    expect(world.pending.size + world.pruned.length).toBe(13);
+    room.close();
+  });
+
+  it("Q11: far below the limit nothing is counted again", async () => {
+    const world = new World();
+    const room = world.room({ maxRecords: 1_000 });
+    for (let n = 0; n < 9; n++) await world.append(room);
+    const { lists } = world;
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(world.lists).toBe(lists);
+    room.close();
+  });
+});
