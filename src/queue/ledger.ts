@@ -17,6 +17,7 @@ import { errnoOf } from "../platform/errno.ts";
 import { utcHour } from "./done-archive.ts";
 import { ledgerPath, type QueueLayout } from "./layout.ts";
 
+const HOUR_MS = 3_600_000;
 /** An id and a line feed. */
 export const LEDGER_LINE_BYTES = 27;
 /** Ids that wait for a disk that takes them again; beyond it they are counted and forgotten. */
@@ -49,6 +50,8 @@ export class Ledger {
   /** Ids beyond UNWRITTEN_MAX. */
   #forgotten = 0;
   #failing = false;
+  #hourNumber = Number.NaN;
+  #hourName = "";
   #flushing: Promise<void> | undefined;
 
   constructor(parts: LedgerParts) {
@@ -65,13 +68,13 @@ export class Ledger {
   }
 
   mark(): LedgerMark {
-    const hour = utcHour(this.#parts.clock.nowMs());
+    const hour = this.#hour();
     return { hour, bytes: this.#bytesOf(hour), unwritten: this.#unwrittenCount() };
   }
 
   /** Captures of all processes since the mark, or more; infinite if that can not be told. */
   countSince(mark: LedgerMark): number {
-    const hour = utcHour(this.#parts.clock.nowMs());
+    const hour = this.#hour();
     const unwritten = this.#unwrittenCount() - mark.unwritten;
     const bytes = this.#bytesOf(hour);
     if (hour === mark.hour) return unwritten + linesIn(bytes - mark.bytes);
@@ -85,6 +88,16 @@ export class Ledger {
     const open = this.#open;
     this.#open = undefined;
     if (open) this.#parts.fs.close(open.fd);
+  }
+
+  /** Written anew only when it turns: it is asked for several times a capture. */
+  #hour(): string {
+    const number = Math.floor(this.#parts.clock.nowMs() / HOUR_MS);
+    if (number !== this.#hourNumber) {
+      this.#hourNumber = number;
+      this.#hourName = utcHour(number * HOUR_MS);
+    }
+    return this.#hourName;
   }
 
   #unwrittenCount(): number {
@@ -111,8 +124,8 @@ export class Ledger {
 
   /** The file that this hour's path names now: it may have been removed, or the whole queue moved. */
   #current(): OpenLedger {
-    const { fs, layout, clock } = this.#parts;
-    const path = ledgerPath(layout, utcHour(clock.nowMs()));
+    const { fs, layout } = this.#parts;
+    const path = ledgerPath(layout, this.#hour());
     if (this.#open?.path === path && factsIfThere(fs, path)?.ino === this.#open.ino) {
       return this.#open;
     }
@@ -135,8 +148,6 @@ export class Ledger {
     }
   }
 }
-
-const HOUR_MS = 3_600_000;
 
 function hourMs(hour: string): number {
   const [, year, month, day, hours] = /^(\d{4})(\d{2})(\d{2})-(\d{2})$/.exec(hour) ?? [];

@@ -55,6 +55,8 @@ export class Room {
   readonly #inFlight = new Map<string, number>();
   readonly #waiting: Waiter[] = [];
   #listed = Number.POSITIVE_INFINITY;
+  /** The last estimate; asking the ledger again for each append that ends would cost a system call. */
+  #estimated = Number.POSITIVE_INFINITY;
   #mark: LedgerMark | undefined;
   /** Appends that may have left a record without a line in the ledger, since the last listing. */
   #unsure = 0;
@@ -116,9 +118,9 @@ export class Room {
   /** Never less than what is pending, but for what other processes have not noted yet. */
   #estimate(): number {
     if (!this.#mark) return Number.POSITIVE_INFINITY;
-    return (
-      this.#listed + this.#parts.ledger.countSince(this.#mark) + this.#inFlight.size + this.#unsure
-    );
+    const since = this.#parts.ledger.countSince(this.#mark);
+    this.#estimated = this.#listed + since + this.#inFlight.size + this.#unsure;
+    return this.#estimated;
   }
 
   #give(ulid: string): void {
@@ -203,7 +205,7 @@ export class Room {
   #correctLater(): void {
     const { maxRecords, policy } = this.#parts;
     if (policy === "reject" || this.#correction || this.#closed) return;
-    if (this.#estimate() + NEAR_COUNT <= maxRecords) return;
+    if (this.#estimated + NEAR_COUNT <= maxRecords) return;
     this.#correction = setTimeout(() => {
       this.#correction = undefined;
       this.#working ??= this.#correct();
