@@ -1,4 +1,5 @@
 /** Puts the operations together into what tools and command line call. */
+import { AuditPages } from "./audit-page.ts";
 import { Captures } from "./capture.ts";
 import type { ChangeSignal } from "./change-signal.ts";
 import { flushQueue } from "./flush.ts";
@@ -19,6 +20,7 @@ import { statusReport } from "./status.ts";
 export function createMemory(parts: MemoryParts, changes: ChangeSignal): Memory {
   const captures = new Captures(parts);
   const search = new Search(parts);
+  const audit = new AuditPages(parts);
   return {
     capture: (input) => captures.capture(input),
     captureBatch: (inputs) => captures.captureBatch(inputs),
@@ -30,6 +32,7 @@ export function createMemory(parts: MemoryParts, changes: ChangeSignal): Memory 
     health: () => parts.health(),
     pending: (page) => readingDisk(() => pendingPage(parts, page)),
     quarantined: (page) => readingDisk(() => quarantinePage(parts, page)),
+    audited: (page) => readingDisk(() => audit.page(page)),
     flush: (input) => readingDisk(() => flushQueue(parts, input)),
     onChange: (listener) => changes.subscribe(listener),
   };

@@ -1,7 +1,7 @@
 /**
  * What a person or an assistant can ask of memspool: the one set of operations that the MCP tools,
- * the command line and the hooks all call. This file holds the shapes; each operation has its own
- * file beside it and app.ts puts them together.
+ * the command line and the hooks all call. This file holds the shapes, queue-shapes.ts those of
+ * queue listings; each operation has its own file beside it and app.ts puts them together.
  *
  * Every operation rejects with a MemspoolError. Shapes are those of the wire (snake_case), so that
  * tools and `--json` print them as they are.
@@ -9,6 +9,25 @@
 import type { StoredState } from "../errors.ts";
 import type { MemoryRecord } from "../record/memory-record.ts";
 import type { FacetKind } from "../store/memory-store.ts";
+import type {
+  AuditPage,
+  Page,
+  PendingEntryView,
+  QuarantineEntryView,
+  RetryInput,
+  RetryResult,
+} from "./queue-shapes.ts";
+
+export type {
+  AuditEntryView,
+  AuditPage,
+  Page,
+  PendingEntryView,
+  QuarantineEntryView,
+  RetryInput,
+  RetryOutcome,
+  RetryResult,
+} from "./queue-shapes.ts";
 
 /** Proof that a record is on disk. */
 export interface Receipt {
@@ -145,66 +164,6 @@ export interface ReceiptResult {
   store_error?: { code: string; message: string; retryable: boolean };
 }
 
-export interface PendingEntryView {
-  ulid: string;
-  appended_at: string;
-  bytes: number;
-  /** A mark lies beside it: a handler holds it or failed on it. */
-  marked: boolean;
-}
-
-export interface QuarantineEntryView {
-  ulid: string;
-  /** File name inside the quarantine directory. */
-  file: string;
-  bytes: number;
-  code: string;
-  message: string;
-  attempts: number;
-  quarantined_at: string;
-}
-
-export interface Page<T> {
-  total: number;
-  entries: T[];
-  next_cursor?: string;
-}
-
-/** One line of the overflow audit log, as it lies on disk. */
-export interface AuditEntryView {
-  ts: string;
-  reason: "queue_overflow";
-  dropped_ulid: string;
-  appended_at: string;
-  queue_size_before_prune: number;
-  disposition: "spilled" | "dropped";
-  sha256: string;
-}
-
-export interface RetryInput {
-  /** One quarantined record; without it, all of them. */
-  ulid?: string | undefined;
-  /** At most this many; the oldest first. */
-  limit?: number | undefined;
-}
-
-/** Outcome of a retry for one quarantined file. */
-export interface RetryOutcome {
-  ulid: string;
-  /** `pending`: it left the quarantine and will be tried again. */
-  state: "pending" | "quarantined";
-  /** Why it stayed. */
-  error?: { code: string; message: string };
-}
-
-export interface RetryResult {
-  /** Records that left the quarantine. */
-  returned: number;
-  outcomes: RetryOutcome[];
-  /** Quarantined files that were not looked at. */
-  remaining: number;
-}
-
 export interface AgeBucket {
   /** Upper bound in seconds; absent for the last bucket. */
   under_s?: number;
@@ -310,7 +269,7 @@ export interface Memory {
   pending(page: { limit?: number; cursor?: string }): Promise<Page<PendingEntryView>>;
   quarantined(page: { limit?: number; cursor?: string }): Promise<Page<QuarantineEntryView>>;
   /** Records that left the full queue, newest first. */
-  audited(page: { limit?: number; cursor?: string }): Promise<Page<AuditEntryView>>;
+  audited(page: { limit?: number; cursor?: string }): Promise<AuditPage>;
   /** Sends quarantined records back to be tried again. NOT_FOUND, INVALID_ARGUMENT. */
   retry(input: RetryInput): Promise<RetryResult>;
   /** Asks the ingester, wherever it runs, to drain what is pending now, and waits for it. */

@@ -52,31 +52,51 @@ const CHUNK_BYTES = 262_144;
 const LINE_FEED = 10;
 const NONE = { files: 0, bytes: 0, spilled: 0, dropped: 0, damaged: 0 };
 
-/** Reads everything. @throws system errors */
+/** What is known of files that have not changed since; one for each reader that asks often. */
+export type AuditMemo = Map<string, FileSum>;
+
+interface FileSum extends AuditTotals {
+  readonly bytes: number;
+  /** Entries of the checkpoint that speak of this file. */
+  readonly entries: readonly CheckpointEntry[];
+}
+
+/**
+ * Reads everything.
+ * @param memo spares reading files again; then handlers are not told of their lines
+ * @throws system errors
+ */
 export async function readAudit(
   fs: DurableFs,
   layout: QueueLayout,
   handlers: AuditHandlers = {},
+  memo: AuditMemo = new Map(),
 ): Promise<AuditSum> {
   return withAuditFiles(fs, layout, async ({ files, strange }) => {
-    // After the files: a file that is deleted now is open here, so its entry is of one still there.
+    // After the files: one that is deleted now is open here, so its entry is of one still there.
     const { checkpoint, damaged } = await readCheckpoint(fs, layout);
     for (const file of [...strange, ...damaged]) handlers.onDamaged?.({ file, line: 0 });
-    const count = new AuditCount();
-    const stillThere = new Set<CheckpointEntry>();
-    let bytes = 0;
+    const sums = new Map<string, FileSum>();
     for (const file of files) {
-      const hashes = await readFile(fs, file, count, handlers, checkpoint);
-      bytes += hashes.bytes;
-      for (const entry of checkpoint?.entries ?? []) {
-        if (hashes.beginsWith(entry)) stillThere.add(entry);
-      }
+      const key = `${file.ino}:${file.bytes}:${checkpoint?.generation ?? 0}`;
+      sums.set(key, memo.get(key) ?? (await readFile(fs, file, handlers, checkpoint)));
     }
-    const { spilled, dropped } = count;
-    const damagedCount = count.damaged + strange.length;
+    memo.clear();
+    for (const [key, sum] of sums) memo.set(key, sum);
+    const all = [...sums.values()];
+    const total = (field: "bytes" | "spilled" | "dropped" | "damaged") =>
+      all.reduce((sum, file) => sum + file[field], 0);
     return {
-      here: { files: files.length, bytes, spilled, dropped, damaged: damagedCount },
-      gone: checkpoint ? totalsOfGone(checkpoint, [...stillThere]) : NONE,
+      here: {
+        files: files.length,
+        bytes: total("bytes"),
+        spilled: total("spilled"),
+        dropped: total("dropped"),
+        damaged: total("damaged") + strange.length,
+      },
+      gone: checkpoint
+        ? totalsOfGone(checkpoint, [...new Set(all.flatMap(({ entries }) => entries))])
+        : NONE,
       goneIncomplete: checkpoint?.incomplete === true || damaged.length > 0,
     };
   });
@@ -130,11 +150,12 @@ export function auditTail(fs: DurableFsSync, layout: QueueLayout, bytesMax: numb
 async function readFile(
   fs: DurableFs,
   { fd, name }: OpenAuditFile,
-  count: AuditCount,
   { onLine, onDamaged }: AuditHandlers,
   checkpoint: AuditCheckpoint | undefined,
-): Promise<PrefixHashes> {
-  const hashes = new PrefixHashes((checkpoint?.entries ?? []).map(({ bytes }) => bytes));
+): Promise<FileSum> {
+  const entries = checkpoint?.entries ?? [];
+  const hashes = new PrefixHashes(entries.map(({ bytes }) => bytes));
+  const count = new AuditCount();
   const lines = new LineSplitter((text, number) => {
     const isWhole = count.add(text);
     if (!isWhole) onDamaged?.({ file: name, line: number });
@@ -148,7 +169,9 @@ async function readFile(
     lines.push(chunk.subarray(0, read));
   }
   lines.end();
-  return hashes;
+  const { spilled, dropped, damaged } = count;
+  const named = entries.filter((entry) => hashes.beginsWith(entry));
+  return { bytes: hashes.bytes, spilled, dropped, damaged, entries: named };
 }
 
 /** The last whole line of an id in a block of whole lines. */
