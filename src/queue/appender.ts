@@ -79,7 +79,7 @@ export class Appender {
 
   /** @throws as CaptureQueue.append */
   async append(record: MemoryRecord, known: KnownOfAppend): Promise<CaptureReceipt> {
-    if (this.#closed) throw shuttingDown();
+    if (this.#closed) throw ofRepeat(shuttingDown(), known.ulid);
     const startedMs = this.#parts.clock.monotonicMs();
     // Everything of the caller's object is read before the first await.
     const parsed = parseRecord(record, this.#parts.textBytesMax);
@@ -98,8 +98,9 @@ export class Appender {
       this.#parts.events.emit("capture_appended", { ulid, bytes: bytes.length, ms });
       return { ulid, sha256, state: "pending", appended_at: publishedAt };
     } catch (error) {
-      this.#reportFailure(error);
-      throw error;
+      const told = ofRepeat(error, known.ulid);
+      this.#reportFailure(told);
+      throw told;
     } finally {
       this.#appending--;
       if (this.#closed && this.#appending === 0) await this.#release();
@@ -186,6 +187,24 @@ export class Appender {
       errno: String(error.details.errno ?? ""),
     });
   }
+}
+
+/**
+ * What went wrong before anything was written says nothing of the attempt that is repeated: that one
+ * may be there. Who heard "no" would capture the text again, under a second id.
+ *
+ * @param ulid of the attempt that is repeated; undefined for a first one
+ */
+function ofRepeat(error: unknown, ulid: string | undefined): unknown {
+  if (ulid === undefined) return error;
+  if (!(error instanceof MemspoolError) || error.details.stored !== "no") return error;
+  if (error.code === "ULID_CONFLICT") return error; // another text has the id: this one never had it
+  const { code, message, details, cause } = error;
+  return new MemspoolError(
+    code,
+    `${message} An earlier attempt may be stored: repeat it with retry_ulid ${ulid}.`,
+    { details: { ...details, ulid, stored: "unknown" }, cause },
+  );
 }
 
 function shuttingDown(): MemspoolError {
