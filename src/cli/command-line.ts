@@ -6,6 +6,7 @@
  */
 import { Command, CommanderError } from "commander";
 import { MemspoolError } from "../errors.ts";
+import { auditCommand } from "./audit.ts";
 import { captureCommand } from "./capture.ts";
 import {
   type AppModule,
@@ -100,6 +101,7 @@ function buildProgram(run: Parameters<typeof captureCommand>[0], input: ProgramI
     statusCommand,
     drainCommand,
     quarantineCommand,
+    auditCommand,
     doctorCommand,
     demoCommand,
   ].map((make) => make(run));

@@ -39,11 +39,13 @@ describe("listing resources", () => {
       "memspool://health",
       "memspool://queue/pending",
       "memspool://queue/quarantine",
+      "memspool://queue/overflow-audit",
     ]);
     const { resourceTemplates } = await session.client.listResourceTemplates();
     expect(resourceTemplates.map(({ uriTemplate }) => uriTemplate)).toEqual([
       "memspool://queue/pending{?cursor,limit}",
       "memspool://queue/quarantine{?cursor,limit}",
+      "memspool://queue/overflow-audit{?cursor,limit}",
       "memspool://records/{ulid}",
       "memspool://sessions/{session_id}",
     ]);

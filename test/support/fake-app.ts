@@ -139,6 +139,15 @@ function makeMemory(fake: FakeApp): Memory {
         ...(more && { next_cursor: `${from + limit}` }),
       };
     },
+    audited: async ({ limit = 20, cursor = "0" }) => {
+      note("audited", { limit, cursor });
+      const none = { files: 0, bytes: 0, spilled: 0, dropped: 0, damaged: 0 };
+      return {
+        total: 0,
+        entries: [],
+        totals: { ...none, deleted: { ...none, incomplete: false } },
+      };
+    },
     flush: async () => ({ drained: 0, remaining: 0, ms: 1 }),
     onChange: () => () => {},
   };

@@ -6,6 +6,8 @@ import { monotonicFactory } from "ulid";
 import { MemspoolError, reportError } from "../../src/errors.ts";
 import { refuseTooMuch } from "../../src/memory/capture.ts";
 import type {
+  AuditEntryView,
+  AuditPage,
   CaptureFailure,
   CaptureInput,
   FlushInput,
@@ -39,6 +41,8 @@ export class FakeMemory implements Memory {
   /** Names of the operations that were called, in order. */
   readonly calls: string[] = [];
   quarantine: QuarantineEntryView[] = [];
+  /** Newest first. */
+  audit: AuditEntryView[] = [];
   statusReport: StatusReport = okStatus();
   /** Thrown by the next operations, until taken away. */
   failure: unknown;
@@ -155,6 +159,16 @@ export class FakeMemory implements Memory {
   async quarantined(page: { limit?: number; cursor?: string }): Promise<Page<QuarantineEntryView>> {
     this.#called("quarantined");
     return pageOf(this.quarantine, page.limit, page.cursor);
+  }
+
+  async audited(page: { limit?: number; cursor?: string }): Promise<AuditPage> {
+    this.#called("audited");
+    const none = { files: 0, bytes: 0, spilled: 0, dropped: 0, damaged: 0 };
+    const totals = { ...none, files: 1, spilled: this.audit.length };
+    return {
+      ...pageOf(this.audit, page.limit, page.cursor),
+      totals: { ...totals, deleted: { ...none, incomplete: false } },
+    };
   }
 
   async flush({ signal, onProgress }: FlushInput): Promise<FlushResult> {

@@ -1,6 +1,7 @@
 /** Every resource, in the order in which a client lists them. */
 import type { ResourceDefinition } from "./define-resource.ts";
 import { healthResource } from "./health.ts";
+import { queueOverflowAuditResource } from "./queue-overflow-audit.ts";
 import { queuePendingResource } from "./queue-pending.ts";
 import { queueQuarantineResource } from "./queue-quarantine.ts";
 import { recordResource } from "./record.ts";
@@ -12,6 +13,7 @@ export const RESOURCES: readonly ResourceDefinition[] = Object.freeze([
   healthResource,
   queuePendingResource,
   queueQuarantineResource,
+  queueOverflowAuditResource,
   recordResource,
   sessionResource,
 ]);
