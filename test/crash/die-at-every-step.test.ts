@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { bundleChild } from "../support/bundled-child.ts";
 import { addCrashRow, rounds } from "../support/crash-table.ts";
 import { freshDirectory } from "../support/fresh-directory.ts";
 import { BROKEN, type MortalOperation, OPERATIONS } from "../support/mortal-operations.ts";
@@ -12,14 +13,14 @@ import {
   type Findings,
   type MortalBench,
 } from "../support/mortal-rounds.ts";
-import { bundleMortalChild, copyDisk, prepare, runMortal } from "../support/mortal-runs.ts";
+import { copyDisk, prepare, runMortal } from "../support/mortal-runs.ts";
 import { needStrace } from "../support/strace.ts";
 
 const RIG = "die at every step";
 const TIME_MAX_MS = rounds(60_000, 1_800_000);
 
 async function benchFor(): Promise<MortalBench> {
-  return { bundle: await bundleMortalChild(freshDirectory()), scratch: freshDirectory() };
+  return { bundle: await bundleChild("mortal-child", freshDirectory()), scratch: freshDirectory() };
 }
 
 function harm({ lost, altered, twice, rubbish }: Findings) {

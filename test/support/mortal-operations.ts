@@ -11,6 +11,7 @@ import { recover } from "../../src/queue/recover.ts";
 import type { CommitItem } from "../../src/store/memory-store.ts";
 import {
   capture,
+  committing,
   drainAll,
   type MortalScene,
   makeStore,
@@ -50,11 +51,7 @@ async function captureSome(scene: MortalScene): Promise<void> {
 
 async function ingestByRecord(scene: MortalScene): Promise<void> {
   const store = await openMortalStore(scene);
-  const { fsSync, layout } = scene;
-  await queueOf(scene).ingestPending(async (_record, { ulid }) => {
-    const envelope = readEnvelope(fsSync, pendingPath(layout, ulid), ulid);
-    await store.commitBatch([envelope as CommitItem]);
-  });
+  await queueOf(scene).ingestPending(committing(scene, store));
   await store.close();
 }
 

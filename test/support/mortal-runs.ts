@@ -1,8 +1,7 @@
 /** Starts processes that die at a step, and judges from outside what they left. */
 import { spawn } from "node:child_process";
 import { cpSync, existsSync, readdirSync, readFileSync } from "node:fs";
-import { join, resolve } from "node:path";
-import { build } from "esbuild";
+import { join } from "node:path";
 import { nodeDurableFs } from "../../src/platform/durable-fs.ts";
 import { nodeDurableFsSync } from "../../src/platform/durable-fs-sync.ts";
 import { isLeftover, markUlid, pendingPath, quarantinedUlid } from "../../src/queue/layout.ts";
@@ -15,32 +14,6 @@ import { damage, storedRows } from "./stored-truth.ts";
 
 /** Far enough for marks to be stale and temp files to be old; ids stay believable. */
 export const LATER_MS = 2 * 3_600_000;
-
-/** Bundles the child once, so that a death costs what starting node does. */
-export async function bundleMortalChild(directory: string): Promise<string> {
-  const outfile = join(directory, "mortal-child.mjs");
-  const sqlite = resolve("node_modules/@photostructure/sqlite/dist/index.mjs");
-  await build({
-    entryPoints: ["test/support/mortal-child.ts"],
-    outfile,
-    bundle: true,
-    platform: "node",
-    format: "esm",
-    target: "node20.19",
-    logLevel: "warning",
-    alias: { "@photostructure/sqlite": sqlite },
-    external: [sqlite],
-    define: { MEMSPOOL_VERSION: '"test"' },
-    banner: {
-      js: [
-        'import { createRequire as mortalRequire } from "node:module";',
-        "const require = mortalRequire(import.meta.url);",
-        "const __filename = import.meta.filename;",
-      ].join(" "),
-    },
-  });
-  return outfile;
-}
 
 export interface MortalRun {
   readonly attempted: string[];

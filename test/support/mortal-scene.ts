@@ -5,12 +5,14 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { silentEvents } from "../../src/events/catalogue.ts";
-import { Ingester } from "../../src/ingest/ingester.ts";
+import { Ingester, type IngesterOptions } from "../../src/ingest/ingester.ts";
 import type { Clock } from "../../src/platform/clock.ts";
 import type { DurableFs } from "../../src/platform/durable-fs.ts";
 import type { DurableFsSync } from "../../src/platform/durable-fs-sync.ts";
 import { CaptureQueue } from "../../src/queue/capture-queue.ts";
+import type { RecordHandler } from "../../src/queue/ingest-pass.ts";
 import { pendingPath, pendingUlid, type QueueLayout, queueLayout } from "../../src/queue/layout.ts";
+import { readEnvelope } from "../../src/queue/read-envelope.ts";
 import type { MemoryStore } from "../../src/store/memory-store.ts";
 import { openStore } from "../../src/store/open-store.ts";
 
@@ -63,26 +65,39 @@ export async function makeStore(scene: MortalScene): Promise<void> {
   await (await openMortalStore(scene)).close();
 }
 
-/** Empties the queue into the store as `memspool drain` does. */
-export async function drainAll(scene: MortalScene, attemptsMax = 3): Promise<void> {
+export function ingesterOf(scene: MortalScene, options: Partial<IngesterOptions> = {}): Ingester {
   const { layout, clock, fsSync } = scene;
-  const ingester = new Ingester({
+  return new Ingester({
     fs: fsSync,
     layout,
     clock,
     events: silentEvents,
-    attemptsMax,
+    attemptsMax: 3,
     batchRecordsMax: 500,
     pollMs: 1_000_000,
     random: () => 0,
     openStore: () => openMortalStore(scene),
     onReport: () => {},
+    ...options,
   });
+}
+
+/** Empties the queue into the store as `memspool drain` does. */
+export async function drainAll(scene: MortalScene, attemptsMax = 3): Promise<void> {
+  const ingester = ingesterOf(scene, { attemptsMax });
   try {
     await ingester.drain({ dueOrNot: true });
   } finally {
     await ingester.stop();
   }
+}
+
+/** The library's way into the store: a handler that commits one record. */
+export function committing(scene: MortalScene, store: MemoryStore): RecordHandler {
+  return async (_record, { ulid }) => {
+    const envelope = readEnvelope(scene.fsSync, pendingPath(scene.layout, ulid), ulid);
+    if (envelope) await store.commitBatch([envelope]);
+  };
 }
 
 export function pendingIds(scene: MortalScene): string[] {
