@@ -11,11 +11,11 @@ import { crc32, deflateRawSync, inflateRawSync } from "node:zlib";
 const HEADER_BYTES = 10;
 const EXTRA_BYTES = 16;
 /** XLEN, the subfield's id and length, the subfield. */
-const PREFIX_BYTES = HEADER_BYTES + 2 + 4 + EXTRA_BYTES;
+export const MEMBER_PREFIX_BYTES = HEADER_BYTES + 2 + 4 + EXTRA_BYTES;
 const TRAILER_BYTES = 8;
 const EXTRA_VERSION = 1;
 /** gzip magic, deflate, FEXTRA, no time, unknown system; then XLEN 20, "MS", 16, version. */
-const SIGNATURE = Buffer.from([
+export const MEMBER_SIGNATURE = Buffer.from([
   0x1f,
   0x8b,
   8,
@@ -37,7 +37,7 @@ const SIGNATURE = Buffer.from([
   0,
   0,
 ]);
-const LENGTH_AT = SIGNATURE.length;
+const LENGTH_AT = MEMBER_SIGNATURE.length;
 const COUNT_AT = LENGTH_AT + 4;
 const CRC_AT = COUNT_AT + 4;
 
@@ -57,15 +57,25 @@ export function encodeMember(envelopes: readonly Uint8Array[]): Buffer {
   const lineFeed = Buffer.from("\n");
   const text = Buffer.concat(envelopes.flatMap((bytes) => [bytes, lineFeed]));
   const data = deflateRawSync(text, { level: 1 });
-  const member = Buffer.alloc(PREFIX_BYTES + data.length + TRAILER_BYTES);
-  SIGNATURE.copy(member);
+  const member = Buffer.alloc(MEMBER_PREFIX_BYTES + data.length + TRAILER_BYTES);
+  MEMBER_SIGNATURE.copy(member);
   member.writeUInt32LE(member.length, LENGTH_AT);
   member.writeUInt32LE(envelopes.length, COUNT_AT);
   member.writeUInt32LE(crc32(data), CRC_AT);
-  data.copy(member, PREFIX_BYTES);
-  member.writeUInt32LE(crc32(text), PREFIX_BYTES + data.length);
-  member.writeUInt32LE(text.length >>> 0, PREFIX_BYTES + data.length + 4);
+  data.copy(member, MEMBER_PREFIX_BYTES);
+  member.writeUInt32LE(crc32(text), MEMBER_PREFIX_BYTES + data.length);
+  member.writeUInt32LE(text.length >>> 0, MEMBER_PREFIX_BYTES + data.length + 4);
   return member;
+}
+
+/**
+ * How long the member that begins at `at` says it is, in bytes, for those who read a file piece by
+ * piece; undefined if none begins there. The member itself may still be cut or damaged.
+ */
+export function memberBytesAt(file: Buffer, at: number): number | undefined {
+  if (at + MEMBER_PREFIX_BYTES > file.length) return undefined;
+  const begin = file.subarray(at, at + MEMBER_SIGNATURE.length);
+  return begin.equals(MEMBER_SIGNATURE) ? file.readUInt32LE(at + LENGTH_AT) : undefined;
 }
 
 /** Yields every whole member of a file's bytes and tells of every stretch that is none. */
@@ -83,7 +93,7 @@ export function* decodeMembers(
       at += member.bytes;
     } else {
       damagedFrom ??= at;
-      const next = file.indexOf(SIGNATURE, at + 1);
+      const next = file.indexOf(MEMBER_SIGNATURE, at + 1);
       at = next === -1 ? file.length : next;
     }
   }
@@ -93,11 +103,11 @@ export function* decodeMembers(
 }
 
 function memberAt(file: Buffer, at: number): { lines: Buffer[]; bytes: number } | undefined {
-  if (at + PREFIX_BYTES + TRAILER_BYTES > file.length) return undefined;
-  if (!file.subarray(at, at + SIGNATURE.length).equals(SIGNATURE)) return undefined;
+  if (at + MEMBER_PREFIX_BYTES + TRAILER_BYTES > file.length) return undefined;
+  if (!file.subarray(at, at + MEMBER_SIGNATURE.length).equals(MEMBER_SIGNATURE)) return undefined;
   const bytes = file.readUInt32LE(at + LENGTH_AT);
-  if (bytes < PREFIX_BYTES + TRAILER_BYTES || at + bytes > file.length) return undefined;
-  const data = file.subarray(at + PREFIX_BYTES, at + bytes - TRAILER_BYTES);
+  if (bytes < MEMBER_PREFIX_BYTES + TRAILER_BYTES || at + bytes > file.length) return undefined;
+  const data = file.subarray(at + MEMBER_PREFIX_BYTES, at + bytes - TRAILER_BYTES);
   if (crc32(data) !== file.readUInt32LE(at + CRC_AT)) return undefined;
   const textBytes = file.readUInt32LE(at + bytes - 4);
   try {
