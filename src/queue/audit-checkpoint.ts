@@ -2,18 +2,19 @@
  * The checkpoint of the overflow audit log: what the files said that rotation deleted.
  *
  * Every change is a new file, `.overflow-audit.checkpoint-<generation>.json`, linked under the next
- * number and never written again; the highest whole one counts, and the one before it stays as a
- * spare. Rotation calls under a lock, but a process that was stopped for long comes back beside its
+ * number and never written again; `.overflow-audit.checkpoint.json` is a copy of the newest.
+ * Rotation calls under a lock, but a process that was stopped for long comes back beside its
  * successor. Rewriting one file, the one who read first could overwrite what the other had added. A
  * link says EEXIST instead, and whoever is told so begins anew with what the other wrote. A number
  * that is free only because it is old is noticed by a look afterwards.
  *
  * Guarantees: when {@link recordCheckpoint} returns, the file's totals are on disk, survive a power
- * cut, and were not and will not be overwritten; doing it again for the same file changes nothing. A
- * damaged checkpoint is passed over for its spare; if none is whole, the next one says that its
- * totals are incomplete. Where a file system has no links, the lock is what keeps others away.
+ * cut, and were not and will not be overwritten; doing it again for the same file changes nothing.
+ * A damaged file is passed over for its copies; if none of the newest generation is whole, what
+ * follows says that its totals are incomplete. Where a file system has no links, the lock is what
+ * keeps others away.
  */
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import type { DurableFs } from "../platform/durable-fs.ts";
 import {
   type DurableFsSync,
@@ -39,6 +40,8 @@ import { type QueueLayout, tempPath } from "./layout.ts";
 export interface CheckpointReading {
   /** undefined if there is none, or none that is whole. */
   readonly checkpoint: AuditCheckpoint | undefined;
+  /** True if a newer one is damaged: the totals are a lower bound. */
+  readonly incomplete: boolean;
   /** Names of checkpoint files that are not whole. */
   readonly damaged: readonly string[];
 }
@@ -48,8 +51,6 @@ const CHECKPOINT_BYTES_MAX = 131_072;
 const CHUNK_BYTES = 262_144;
 /** Each further try means that another process has added something. */
 const TRIES_MAX = 20;
-/** The newest and its spare. */
-const KEPT_GENERATIONS = 2;
 const NOTHING = Buffer.alloc(0);
 /** Temp files are named for an id; this one belongs to no record. */
 const NO_ULID = "0".repeat(26);
@@ -61,20 +62,20 @@ const NO_ULID = "0".repeat(26);
  */
 export function recordCheckpoint(fs: DurableFsSync, layout: QueueLayout, path: string): void {
   for (let tries = 0; tries < TRIES_MAX; tries++) {
-    const { checkpoint, damaged, newest } = readSync(fs, layout);
-    const found = checkpoint ?? emptyCheckpoint();
-    const incomplete = found.incomplete || damaged.length > 0;
+    const { newest, ...reading } = readSync(fs, layout);
+    const found = reading.checkpoint ?? emptyCheckpoint();
+    const incomplete = found.incomplete || reading.incomplete;
     const { entry, hashes } = entryOf(fs, path, found.entries);
     if (entry.bytes === 0) return;
     const next = withEntry({ ...found, generation: newest, incomplete }, entry, hashes);
-    if (!next) {
-      // Whoever wrote it may have died before this.
-      syncDirectorySync(fs, layout.dir);
-      return;
+    if (next) {
+      if (!publish(fs, layout, next)) continue;
+      if (readSync(fs, layout).newest > next.generation) continue; // the number was an old one
     }
-    if (!publish(fs, layout, next)) continue;
-    if (newestGeneration(fs, layout) > next.generation) continue; // the number was an old one
-    removeOlder(fs, layout, next.generation);
+    // Also when it was there already: whoever wrote it may have died before this.
+    fs.replace(layout.auditCheckpointFile, encodeCheckpoint(next ?? found), "fsync");
+    syncDirectorySync(fs, layout.dir);
+    removeOlder(fs, layout, newest);
     return;
   }
   throw Object.assign(new Error("EBUSY: the audit checkpoint keeps changing"), { code: "EBUSY" });
@@ -86,50 +87,63 @@ export async function readCheckpoint(
   layout: QueueLayout,
 ): Promise<CheckpointReading> {
   for (let tries = 1; ; tries++) {
-    const damaged: string[] = [];
-    let isGone = false;
-    for (const { name, path } of generations(layout, await namesOf(fs, layout))) {
-      const bytes = await readSmall(fs, path);
-      const checkpoint = bytes && decodeCheckpoint(bytes);
-      if (checkpoint) return { checkpoint, damaged };
-      if (bytes) damaged.push(name);
-      else isGone = true; // replaced since the look at the directory
+    const found: Found[] = [];
+    for (const file of checkpointFiles(layout, await namesOf(fs, layout))) {
+      found.push({ ...file, bytes: await readSmall(fs, file.path) });
     }
-    if (!isGone || tries >= TRIES_MAX) return { checkpoint: undefined, damaged };
+    const { isGone, newest: _, ...reading } = judge(found);
+    if (!isGone || reading.checkpoint || tries >= TRIES_MAX) return reading;
   }
 }
 
-interface Generation {
+interface CheckpointFile {
   readonly name: string;
   readonly path: string;
-  readonly generation: number;
+  /** By the name; the copy has none. */
+  readonly generation: number | undefined;
 }
 
-/** Newest first. */
-function generations(layout: QueueLayout, names: readonly string[]): Generation[] {
+interface Found extends CheckpointFile {
+  /** undefined if it was replaced since the look at the directory. */
+  readonly bytes: Buffer | undefined;
+}
+
+function checkpointFiles(layout: QueueLayout, names: readonly string[]): CheckpointFile[] {
+  const copy = basename(layout.auditCheckpointFile);
   return names
-    .flatMap((name) => {
-      const generation = checkpointGeneration(name);
-      return generation === undefined ? [] : [{ name, path: join(layout.dir, name), generation }];
-    })
-    .sort((a, b) => b.generation - a.generation);
+    .map((name) => ({
+      name,
+      path: join(layout.dir, name),
+      generation: checkpointGeneration(name),
+    }))
+    .filter(({ name, generation }) => generation !== undefined || name === copy);
+}
+
+/** The newest whole one of all. */
+function judge(files: readonly Found[]): CheckpointReading & {
+  readonly newest: number;
+  readonly isGone: boolean;
+} {
+  let checkpoint: AuditCheckpoint | undefined;
+  let newest = 0;
+  let isGone = false;
+  const damaged: string[] = [];
+  for (const { name, generation, bytes } of files) {
+    newest = Math.max(newest, generation ?? 0);
+    isGone ||= bytes === undefined;
+    if (bytes === undefined) continue;
+    const whole = decodeCheckpoint(bytes);
+    if (!whole) damaged.push(name);
+    else if (!checkpoint || whole.generation > checkpoint.generation) checkpoint = whole;
+  }
+  newest = Math.max(newest, checkpoint?.generation ?? 0);
+  const incomplete = checkpoint ? checkpoint.generation < newest : damaged.length > 0;
+  return { checkpoint, incomplete, damaged, newest, isGone };
 }
 
 function readSync(fs: DurableFsSync, layout: QueueLayout) {
-  const found = generations(layout, fs.names(layout.dir));
-  const newest = found[0]?.generation ?? 0;
-  const damaged: string[] = [];
-  for (const { name, path } of found) {
-    const bytes = readSmallSync(fs, path);
-    const checkpoint = bytes && decodeCheckpoint(bytes);
-    if (checkpoint) return { checkpoint, damaged, newest };
-    if (bytes) damaged.push(name); // else a newer one is there by now, and the link says so
-  }
-  return { checkpoint: undefined, damaged, newest };
-}
-
-function newestGeneration(fs: DurableFsSync, layout: QueueLayout): number {
-  return generations(layout, fs.names(layout.dir))[0]?.generation ?? 0;
+  const files = checkpointFiles(layout, fs.names(layout.dir));
+  return judge(files.map((file) => ({ ...file, bytes: readSmallSync(fs, file.path) })));
 }
 
 /** Streams the file once, for its lines and its hashes. */
@@ -191,9 +205,10 @@ function linked(fs: DurableFsSync, temp: string, path: string): boolean {
   }
 }
 
-function removeOlder(fs: DurableFsSync, layout: QueueLayout, newest: number): void {
-  for (const { path, generation } of generations(layout, fs.names(layout.dir))) {
-    if (generation <= newest - KEPT_GENERATIONS) removeQuietly(fs, path);
+/** The copy and the generation before stay as spares. */
+function removeOlder(fs: DurableFsSync, layout: QueueLayout, before: number): void {
+  for (const { path, generation } of checkpointFiles(layout, fs.names(layout.dir))) {
+    if (generation !== undefined && generation < before) removeQuietly(fs, path);
   }
 }
 

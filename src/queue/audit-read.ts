@@ -74,7 +74,7 @@ export async function readAudit(
 ): Promise<AuditSum> {
   return withAuditFiles(fs, layout, async ({ files, strange }) => {
     // After the files: one that is deleted now is open here, so its entry is of one still there.
-    const { checkpoint, damaged } = await readCheckpoint(fs, layout);
+    const { checkpoint, damaged, incomplete } = await readCheckpoint(fs, layout);
     for (const file of [...strange, ...damaged]) handlers.onDamaged?.({ file, line: 0 });
     const sums = new Map<string, FileSum>();
     for (const file of files) {
@@ -97,7 +97,7 @@ export async function readAudit(
       gone: checkpoint
         ? totalsOfGone(checkpoint, [...new Set(all.flatMap(({ entries }) => entries))])
         : NONE,
-      goneIncomplete: checkpoint?.incomplete === true || damaged.length > 0,
+      goneIncomplete: incomplete || checkpoint?.incomplete === true,
     };
   });
 }
