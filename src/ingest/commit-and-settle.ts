@@ -27,14 +27,6 @@ export interface SettledBatch {
   readonly spent: number;
 }
 
-export const NOTHING_SETTLED: SettledBatch = Object.freeze({
-  inserted: 0,
-  duplicates: 0,
-  quarantined: 0,
-  skipped: 0,
-  spent: 0,
-});
-
 /**
  * Takes over the records' claims: none is held afterwards, however this ends.
  * @throws what openStore throws; MemspoolError STORE_UNAVAILABLE, STORE_TOO_NEW; system errors of
@@ -120,7 +112,7 @@ function takeFrom(held: Map<string, Claim>, ulid: string): Claim | undefined {
   return claim;
 }
 
-function conflictError(ulid: string, code: ConflictCode, existing: string): MemspoolError {
+export function conflictError(ulid: string, code: ConflictCode, existing: string): MemspoolError {
   const what =
     code === "ULID_CONFLICT"
       ? `${ulid} is in the store with another text`

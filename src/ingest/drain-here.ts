@@ -14,6 +14,7 @@ import type { DurableFsSync } from "../platform/durable-fs-sync.ts";
 import { ensureQueueDirectories } from "../queue/directories.ts";
 import type { QueueLayout } from "../queue/layout.ts";
 import { listPendingSync } from "../queue/pending-list.ts";
+import { countSpilledSync } from "../queue/segment-file.ts";
 import { ELECTION_POLL_MS, Election } from "./election.ts";
 import type { IngestWorkerData } from "./ingest-messages.ts";
 import { Ingester } from "./ingester.ts";
@@ -70,7 +71,7 @@ export async function drainHere(parts: DrainParts, options: DrainOptions): Promi
   try {
     const outcome = await drainAsElected(parts, election, options);
     const ms = Math.round(parts.clock.monotonicMs() - startedMs);
-    const remaining = countPending(parts);
+    const remaining = countQueued(parts);
     if (remaining === 0) return { ...outcome, remaining, ms };
     return { ...outcome, remaining, ms, reason: options.signal?.aborted ? INTERRUPTED : HELD };
   } finally {
@@ -90,7 +91,7 @@ async function drainAsElected(
   options: DrainOptions,
 ): Promise<Drained> {
   let drained = 0;
-  const total = countPending(parts);
+  const total = countQueued(parts);
   const report = (now: number) => {
     options.onProgress?.({ drained: now, total: Math.max(total, now) });
   };
@@ -153,6 +154,7 @@ async function flushLeader(
   }
 }
 
-function countPending(parts: DrainParts): number {
-  return listPendingSync(parts.fs, parts.layout).ulids.length;
+/** Pending and spilled; one that is both for a moment counts twice. */
+function countQueued({ fs, layout }: DrainParts): number {
+  return listPendingSync(fs, layout).ulids.length + countSpilledSync(fs, layout);
 }

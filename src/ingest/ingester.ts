@@ -7,30 +7,29 @@
  *              the store's failure ▼    │ delay over, or flush
  *                                 delayed              any ── stop ──▶ stopped
  *
+ * Each pass takes spilled segments first and pending records after them, oldest first.
  * Guarantees: a record is settled (archived, unlinked) only after the transaction that holds it
  * has committed; a crash anywhere in between ends with one row, because inserts are by id. Runs
  * beside another ingester without harm. A failing store never loses or quarantines anything: the
  * ingester waits, longer each time, and says so. `stop` finishes the batch in hand.
  */
-import { setImmediate as nextTurn } from "node:timers/promises";
 import { type ErrorCode, reportError } from "../errors.ts";
 import { errnoOf } from "../platform/errno.ts";
 import { Claims } from "../queue/claim.ts";
 import { DoneArchive } from "../queue/done-archive.ts";
 import { HighWater } from "../queue/high-water.ts";
-import { listPendingSync, type PendingNames } from "../queue/pending-list.ts";
+import { LedgerSync } from "../queue/ledger-sync.ts";
+import { listPendingSync } from "../queue/pending-list.ts";
 import { recover } from "../queue/recover.ts";
 import type { SetAsideParts } from "../queue/set-aside.ts";
 import type { MemoryStore } from "../store/memory-store.ts";
-import { type Batch, type BatchParts, readBatch } from "./batch.ts";
-import {
-  commitAndSettle,
-  NOTHING_SETTLED,
-  type SettleBatchParts,
-  type SettledBatch,
-} from "./commit-and-settle.ts";
+import type { BatchParts } from "./batch.ts";
+import type { SettleBatchParts, SettledBatch } from "./commit-and-settle.ts";
+import type { PassDrive, RunBatch } from "./drain-pass.ts";
+import { drainListing } from "./pending-pass.ts";
 import { QueueWatch } from "./queue-watch.ts";
 import { retryDelayMs } from "./retry-policy.ts";
+import { SegmentPass } from "./segment-pass.ts";
 import { StoreHold } from "./store-hold.ts";
 
 export interface IngesterOptions extends SetAsideParts {
@@ -75,8 +74,8 @@ export interface DrainPass {
 
 export class Ingester {
   readonly #options: IngesterOptions;
-  readonly #batchParts: BatchParts;
-  readonly #settleParts: SettleBatchParts;
+  readonly #parts: BatchParts & SettleBatchParts;
+  readonly #segments: SegmentPass;
   readonly #watch: QueueWatch;
   readonly #store: StoreHold;
   #recovered = false;
@@ -95,17 +94,16 @@ export class Ingester {
   constructor(options: IngesterOptions) {
     const { fs, layout, clock } = options;
     this.#options = options;
-    this.#batchParts = {
+    this.#parts = {
       ...options,
       claims: new Claims(fs, layout, clock),
       unknownVersions: new Set(),
       leftAlone: new Set(),
-    };
-    this.#settleParts = {
-      ...this.#batchParts,
       archive: new DoneArchive(fs, layout, clock),
+      ledger: new LedgerSync(fs, layout, clock),
       highWater: new HighWater(fs, layout),
     };
+    this.#segments = new SegmentPass(this.#parts);
     this.#watch = new QueueWatch(fs, layout, clock);
     this.#store = new StoreHold(options);
   }
@@ -152,7 +150,7 @@ export class Ingester {
     clearInterval(this.#poll);
     await this.#running;
     this.#endDelay();
-    this.#settleParts.archive.close();
+    this.#parts.archive.close();
     await this.#store.close();
     this.#enter("stopped");
   }
@@ -183,56 +181,50 @@ export class Ingester {
     const total = { ingested: 0, quarantined: 0, skipped: 0 };
     if (this.#stopping) return total;
     this.#recoverOnce();
+    const drive: PassDrive = {
+      isStopping: () => this.#stopping,
+      commit: (run) => this.#commit(run, options.onBatch),
+      onQuarantined: (count) => {
+        this.#totals.quarantined += count;
+      },
+    };
     // Ends when a pass gets nothing further: an attempt is spent at most a few times a record.
     for (let progress = true; progress && !this.#stopping; ) {
       this.#watch.listing();
-      const pass = await this.#drainListing(listPendingSync(fs, layout), options);
-      total.ingested += pass.ingested;
-      total.quarantined += pass.quarantined;
-      total.skipped = pass.skipped + pass.spent;
-      progress = pass.ingested + pass.quarantined + pass.spent > 0;
+      const passes = [
+        await this.#segments.run(drive),
+        await drainListing(this.#parts, listPendingSync(fs, layout), options.dueOrNot, drive),
+      ];
+      progress = passes.some(
+        ({ ingested, quarantined, spent }) => ingested + quarantined + spent > 0,
+      );
+      total.skipped = 0;
+      for (const { ingested, quarantined, skipped, spent } of passes) {
+        total.ingested += ingested;
+        total.quarantined += quarantined;
+        total.skipped += skipped + spent;
+      }
     }
     this.#watch.leftBehind = total.skipped > 0;
     return total;
   }
 
-  async #drainListing(
-    listing: PendingNames,
-    options: DrainPass,
-  ): Promise<DrainOutcome & { spent: number }> {
-    const outcome = { ingested: 0, quarantined: 0, skipped: 0, spent: 0 };
-    for (let next = 0; next < listing.ulids.length && !this.#stopping; ) {
-      const batch = readBatch(this.#batchParts, listing, next, options.dueOrNot);
-      next = batch.next;
-      this.#totals.quarantined += batch.quarantined;
-      const settled = await this.#commit(batch);
-      this.#totals.quarantined += settled.quarantined;
-      outcome.ingested += settled.inserted + settled.duplicates;
-      outcome.quarantined += batch.quarantined + settled.quarantined;
-      outcome.skipped += batch.skipped + settled.skipped;
-      outcome.spent += batch.spent + settled.spent;
-      options.onBatch?.(settled.inserted + settled.duplicates);
-      await nextTurn(); // a stop may be waiting
-    }
-    return outcome;
-  }
-
-  async #commit({ records }: Batch): Promise<SettledBatch> {
-    if (records.length === 0) return NOTHING_SETTLED;
+  async #commit(run: RunBatch, onBatch: DrainPass["onBatch"]): Promise<SettledBatch> {
     const startedMs = this.#options.clock.monotonicMs();
-    const openStore = () => this.#store.open();
-    const settled = await commitAndSettle(this.#settleParts, openStore, records);
+    const settled = await run(() => this.#store.open());
     this.#store.worked();
     const { inserted, duplicates } = settled;
     const count = inserted + duplicates;
     const ms = this.#options.clock.monotonicMs() - startedMs;
     this.#totals.ingested += inserted;
     this.#totals.duplicates += duplicates;
+    this.#totals.quarantined += settled.quarantined;
     this.#lastBatch = { atMs: this.#options.clock.nowMs(), count, ms: Math.round(ms) };
     if (count > 0) {
       this.#options.events.emit("capture_ingested", { count, inserted, duplicates, ms });
     }
     this.#report();
+    onBatch?.(count);
     return settled;
   }
 

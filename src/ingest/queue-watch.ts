@@ -1,5 +1,6 @@
 /**
- * Tells cheaply whether the queue may hold something new: by the directory's mtime, one stat a look.
+ * Tells cheaply whether the queue may hold something new: by the mtimes of the queue directory and
+ * of the overflow directory, two stats a look.
  *
  * Guarantees: never says "no" when a name was added since the last listing began. The kernel stamps
  * directories with a coarse clock, so a name that came within a tick of the listing may leave the
@@ -24,7 +25,8 @@ export class QueueWatch {
   readonly #fs: DurableFsSync;
   readonly #layout: QueueLayout;
   readonly #clock: Clock;
-  #mtimeMs = Number.NaN;
+  /** Directory → its mtime at the last listing; NaN where that may have missed a name. */
+  readonly #mtimesMs: Map<string, number>;
   #listedAtMs = Number.NEGATIVE_INFINITY;
   #flushMtimeMs: number | undefined;
 
@@ -33,20 +35,24 @@ export class QueueWatch {
     this.#layout = layout;
     this.#clock = clock;
     this.#flushMtimeMs = this.#mtimeOf(layout.flushFile);
+    this.#mtimesMs = new Map([layout.dir, layout.overflowDir].map((dir) => [dir, Number.NaN]));
   }
 
   /** Call it right before a listing: names that come from then on will show. */
   listing(): void {
-    const mtimeMs = this.#mtimeOf(this.#layout.dir);
-    const settled = mtimeMs !== undefined && this.#clock.nowMs() - mtimeMs > SETTLED_MS;
-    this.#mtimeMs = settled ? mtimeMs : Number.NaN;
+    for (const dir of this.#mtimesMs.keys()) {
+      const mtimeMs = this.#mtimeOf(dir);
+      const settled = mtimeMs !== undefined && this.#clock.nowMs() - mtimeMs > SETTLED_MS;
+      this.#mtimesMs.set(dir, settled ? mtimeMs : Number.NaN);
+    }
     this.#listedAtMs = this.#clock.monotonicMs();
   }
 
   mayHaveChanged(): boolean {
     const ageMs = this.#clock.monotonicMs() - this.#listedAtMs;
     if (ageMs > (this.leftBehind ? LEFT_BEHIND_LOOK_MS : RELIST_MS)) return true;
-    return this.#mtimeOf(this.#layout.dir) !== this.#mtimeMs;
+    for (const [dir, mtimeMs] of this.#mtimesMs) if (this.#mtimeOf(dir) !== mtimeMs) return true;
+    return false;
   }
 
   /** True once for every time that somebody touched the flush file. */

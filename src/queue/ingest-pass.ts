@@ -2,7 +2,8 @@
  * One pass of `ingestPending`: record by record, each under its mark.
  *
  * Guarantees: a record is read only after it is claimed, so one that another process has just
- * ingested is not handled again; the envelope goes before the mark, for the same reason. The
+ * ingested is not handled again; the envelope goes before the mark, for the same reason. A record's
+ * line in the ledger is durable before the record goes. The
  * high-water id is recorded before the newest record goes; until then that record lies there for
  * all to see, so a disk too full for the rewrite keeps one record back and not all of them. Small
  * synchronous file calls run between the handler's awaits.
@@ -15,6 +16,7 @@ import { isFarAhead } from "../record/record-id.ts";
 import { type Claim, Claims, MARK_TOUCH_MS } from "./claim.ts";
 import { HighWater } from "./high-water.ts";
 import { pendingPath } from "./layout.ts";
+import { LedgerSync } from "./ledger-sync.ts";
 import type { MarkMemory } from "./mark-memory.ts";
 import { listPendingSync } from "./pending-list.ts";
 import { readEnvelope } from "./read-envelope.ts";
@@ -43,6 +45,7 @@ export class IngestPass {
   readonly #parts: SetAsideParts;
   readonly #claims: Claims;
   readonly #highWater: HighWater;
+  readonly #ledger: LedgerSync;
   readonly #unknownVersions = new Set<string>();
   #recovered = false;
 
@@ -50,6 +53,7 @@ export class IngestPass {
     this.#parts = parts;
     this.#claims = new Claims(parts.fs, parts.layout, parts.clock, parts.markMemory);
     this.#highWater = new HighWater(parts.fs, parts.layout, parts.clock);
+    this.#ledger = new LedgerSync(parts.fs, parts.layout, parts.clock);
   }
 
   async run(handler: RecordHandler): Promise<number> {
@@ -101,6 +105,8 @@ export class IngestPass {
       await this.#handle(claim, () =>
         handler(record, { ulid, appendedAt, attempt: claim.state.attempts + 1 }),
       );
+      // One look, and a sync only if lines came since the last one: its own may be among them.
+      this.#ledger.sync(Date.parse(appendedAt));
       unlinkEnvelope(fs, layout, ulid);
       claim.release();
       return true;

@@ -28,7 +28,7 @@ const LEDGER = /^\.ledger-\d{8}-\d{2}$/;
 const TEMP = new RegExp(`^\\.tmp-${ULID}-[0-9a-f]{12}$`);
 /** What write-file-atomic leaves when it dies: the target's name and a number. */
 const REWRITE_TEMP =
-  /^(?:pending-[0-9A-Z]{26}(?:\.\d{1,4})?\.(?:reason\.json|lock)|leader\.json|high-water|\.overflow-audit\.checkpoint\.json)\.\d+$/;
+  /^(?:pending-[0-9A-Z]{26}(?:\.\d{1,4})?\.(?:reason\.json|lock)|[0-9A-Z]{26}-[0-9A-Z]{26}-\d{1,6}-[0-9a-f]{12}\.ndjson\.gz\.reason\.json|leader\.json|high-water|\.overflow-audit\.checkpoint\.json)\.\d+$/;
 
 /** @param queueDir the queue directory; a relative one is fixed to where the process is now */
 export function queueLayout(queueDir: string): QueueLayout {

@@ -1,12 +1,17 @@
-/** What lies in quarantine and why. Reads names, sizes and reason files; no record. */
+/**
+ * What lies in quarantine and why: envelopes, and damaged segments of spilled records. Reads names,
+ * sizes and reason files; no record.
+ */
 import { join } from "node:path";
 import { z } from "zod";
 import type { DurableFs } from "../platform/durable-fs.ts";
 import { isErrno } from "../platform/errno.ts";
 import { type QueueLayout, quarantinedUlid } from "./layout.ts";
 import { reasonPath } from "./quarantine.ts";
+import { parseSegmentName } from "./spill-segment.ts";
 
 export interface QuarantineEntry {
+  /** Of a segment: the first id that its name promises. */
   readonly ulid: string;
   /** File name inside the quarantine. */
   readonly file: string;
@@ -26,11 +31,11 @@ const reasonSchema = z.object({
   quarantined_at: z.string(),
 });
 
-/** File names of all quarantined envelopes, oldest id first. */
+/** File names of damaged segments and then of envelopes, each oldest id first. */
 export async function quarantineNames(fs: DurableFs, layout: QueueLayout): Promise<string[]> {
   try {
     const names = await fs.names(layout.quarantineDir);
-    return names.filter((name) => quarantinedUlid(name) !== undefined).sort();
+    return names.filter((name) => firstUlid(name) !== undefined).sort();
   } catch (error) {
     if (isErrno(error, "ENOENT")) return []; // no queue yet
     throw error;
@@ -43,7 +48,7 @@ export async function quarantineEntry(
   layout: QueueLayout,
   file: string,
 ): Promise<QuarantineEntry | undefined> {
-  const ulid = quarantinedUlid(file);
+  const ulid = firstUlid(file);
   if (ulid === undefined) return undefined;
   const path = join(layout.quarantineDir, file);
   try {
@@ -62,6 +67,10 @@ export async function quarantineEntry(
     if (isErrno(error, "ENOENT")) return undefined;
     throw error;
   }
+}
+
+function firstUlid(file: string): string | undefined {
+  return quarantinedUlid(file) ?? parseSegmentName(file)?.first;
 }
 
 async function readReason(fs: DurableFs, path: string) {

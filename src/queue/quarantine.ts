@@ -30,7 +30,7 @@ export interface QuarantineParts {
   readonly clock: Clock;
 }
 
-const SAME_NAME_MAX = 1_000;
+export const SAME_NAME_MAX = 1_000;
 
 /** @returns the file name inside the quarantine, or undefined if the record has moved on */
 export function quarantine(
@@ -38,33 +38,43 @@ export function quarantine(
   ulid: string,
   reason: QuarantineReason,
 ): string | undefined {
-  const { fs, layout, clock } = parts;
+  const { fs, layout } = parts;
   const from = pendingPath(layout, ulid);
   for (let number = 1; number <= SAME_NAME_MAX; number++) {
     const to = quarantinePath(layout, ulid, number);
     const free = nameIsFree(fs, from, to);
     if (free === undefined) return undefined;
     if (!free) continue;
-    fs.replace(
-      reasonPath(to),
-      JSON.stringify({
-        ulid,
-        code: reason.code,
-        message: reason.message,
-        attempts: reason.attempts,
-        quarantined_at: new Date(clock.nowMs()).toISOString(),
-      }),
-      "fsync",
-    );
-    if (!move(fs, from, to)) return undefined;
+    writeReason(parts, to, ulid, reason);
+    if (!moveAside(fs, from, to)) return undefined;
     return basename(to);
   }
-  throw new Error(`the quarantine holds ${SAME_NAME_MAX} files of one id`);
+  throw namesSpent();
 }
 
-/** Path of the file that says why; `path` is the quarantined envelope's. */
+/** Path of the file that says why; `path` is the quarantined envelope's or segment's. */
 export function reasonPath(path: string): string {
-  return path.replace(/\.json$/, ".reason.json");
+  return path.endsWith(".json") ? path.replace(/\.json$/, ".reason.json") : `${path}.reason.json`;
+}
+
+/** Before the file itself comes: a crash in between leaves a reason that nobody lists. */
+export function writeReason(
+  parts: QuarantineParts,
+  path: string,
+  ulid: string,
+  reason: QuarantineReason,
+): void {
+  parts.fs.replace(
+    reasonPath(path),
+    JSON.stringify({
+      ulid,
+      code: reason.code,
+      message: reason.message,
+      attempts: reason.attempts,
+      quarantined_at: new Date(parts.clock.nowMs()).toISOString(),
+    }),
+    "fsync",
+  );
 }
 
 /**
@@ -84,7 +94,8 @@ export function finishMove(
   return true;
 }
 
-function quarantinePath(layout: QueueLayout, ulid: string, number: number): string {
+/** @param number from 1: of several files of one id */
+export function quarantinePath(layout: QueueLayout, ulid: string, number: number): string {
   const suffix = number === 1 ? "" : `.${number}`;
   return join(layout.quarantineDir, `pending-${ulid}${suffix}.json`);
 }
@@ -97,8 +108,11 @@ function nameIsFree(fs: DurableFsSync, from: string, to: string): boolean | unde
   return target === undefined || (target.ino === source.ino && target.dev === source.dev);
 }
 
-/** False if the record is gone meanwhile. */
-function move(fs: DurableFsSync, from: string, to: string): boolean {
+/**
+ * Moves a file into the quarantine: link → directory fsync → unlink. False if it is gone meanwhile.
+ * @throws EEXIST if the name belongs to another file; the system error of the failing call
+ */
+export function moveAside(fs: DurableFsSync, from: string, to: string): boolean {
   try {
     fs.link(from, to);
   } catch (error) {
@@ -113,6 +127,10 @@ function move(fs: DurableFsSync, from: string, to: string): boolean {
   syncDirectorySync(fs, dirname(to));
   unlinkIfThere(fs, from);
   return true;
+}
+
+export function namesSpent(): Error {
+  return new Error(`the quarantine holds ${SAME_NAME_MAX} files of one id`);
 }
 
 function sameFile(fs: DurableFsSync, one: string, other: string): boolean {

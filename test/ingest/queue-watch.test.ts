@@ -17,7 +17,9 @@ import { ManualClock } from "../support/manual-clock.ts";
 function bench(fs: DurableFsSync = nodeDurableFsSync) {
   const layout = queueLayout(freshDirectory());
   mkdirSync(layout.ingesterDir);
+  mkdirSync(layout.overflowDir);
   const clock = new ManualClock(Date.now());
+  stamp(layout.overflowDir, clock.nowMs() - 60_000);
   return { layout, clock, watch: new QueueWatch(fs, layout, clock) };
 }
 
@@ -61,6 +63,20 @@ describe("QueueWatch", () => {
     watch.listing();
     stamp(layout.dir, clock.nowMs()); // the listing that follows may have it or not
     expect(watch.mayHaveChanged()).toBe(true);
+  });
+
+  it("I4: sees a new segment of spilled records", () => {
+    const { layout, clock, watch } = bench();
+    stamp(layout.dir, clock.nowMs() - 60_000);
+    watch.listing();
+    expect(watch.mayHaveChanged()).toBe(false);
+    stamp(layout.overflowDir, clock.nowMs());
+    expect(watch.mayHaveChanged()).toBe(true);
+    watch.listing();
+    expect(watch.mayHaveChanged()).toBe(true); // within the same tick another may come
+    clock.advance(SETTLED_MS + 1);
+    watch.listing();
+    expect(watch.mayHaveChanged()).toBe(false);
   });
 
   it("I4: trusts no mtime of the future", () => {

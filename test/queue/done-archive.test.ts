@@ -20,6 +20,7 @@ import { ensureQueueDirectories } from "../../src/queue/directories.ts";
 import { DoneArchive, isArchiveName, utcHour } from "../../src/queue/done-archive.ts";
 import { HighWater, newestIds } from "../../src/queue/high-water.ts";
 import { type QueueLayout, queueLayout } from "../../src/queue/layout.ts";
+import { LedgerSync } from "../../src/queue/ledger-sync.ts";
 import { settleBatch } from "../../src/queue/settle.ts";
 import { faultyFsSync } from "../support/faulty-fs.ts";
 import { freshDirectory } from "../support/fresh-directory.ts";
