@@ -136,6 +136,32 @@ describe("places in the queue", () => {
     room.close();
   });
 
+  it("Q11: an id that is captured again is counted once, and is nobody's victim", async () => {
+    const world = new World();
+    const room = world.room({ maxRecords: 3 });
+    const [one, other] = [world.newId(), world.newId()];
+    world.pending.add(one).add(other);
+    await room.take(one);
+    await world.append(room);
+    expect(world.pruned).toEqual([]);
+    const again = room.take(one);
+    const third = room.take(world.newId());
+    await Promise.all([again, third]);
+    expect(world.pruned).toContain(other);
+    expect(world.pruned).not.toContain(one);
+    room.close();
+  });
+
+  it("Q11: nor is one that is waiting to be captured again", async () => {
+    const world = new World();
+    const room = world.room({ maxRecords: 2, policy: "drop-oldest" });
+    const [one, other] = [world.newId(), world.newId()];
+    world.pending.add(one).add(other);
+    await room.take(one);
+    expect(world.pruned).toEqual([other]);
+    room.close();
+  });
+
   it("Q11: when the directory can not be listed the append is refused with the reason", async () => {
     const world = new World();
     const room = world.room();
