@@ -20,6 +20,7 @@ import { recordCheckpoint } from "./audit-checkpoint.ts";
 import { type Disposition, encodeAuditLine } from "./audit-line.ts";
 import { ensureQueueDirectories } from "./directories.ts";
 import type { QueueLayout } from "./layout.ts";
+import { withReserve } from "./reserve.ts";
 
 /** A record that is about to leave the queue. */
 export interface PrunedRecord {
@@ -105,7 +106,8 @@ export class AuditLog {
         sha256,
       }),
     );
-    this.#file.append(lines.join("\n"));
+    // Repeating it after a torn write costs a line that readers pass over.
+    withReserve({ fs: this.#fs, layout: this.#layout }, () => this.#file.append(lines.join("\n")));
   }
 
   /** Idempotent. */

@@ -17,6 +17,7 @@ import { decodeMembers } from "./archive-member.ts";
 import { isArchiveName } from "./done-archive.ts";
 import { pendingUlid, type QueueLayout } from "./layout.ts";
 import { sortNames } from "./pending-list.ts";
+import { withReserve } from "./reserve.ts";
 import { sortSegments } from "./spill-segment.ts";
 
 const ULID_CHARS = 26;
@@ -44,7 +45,10 @@ export class HighWater {
     if (newest === undefined || newest <= this.#last) return;
     const recorded = newestCredible([this.#onDisk()], nowMs);
     if (recorded === undefined || recorded < newest) {
-      this.#fs.replace(this.#layout.highWaterFile, newest, "fsync");
+      const file = this.#layout.highWaterFile;
+      withReserve({ fs: this.#fs, layout: this.#layout }, () =>
+        this.#fs.replace(file, newest, "fsync"),
+      );
     }
     this.#last = newest;
   }

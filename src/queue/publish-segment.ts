@@ -6,6 +6,7 @@
  * fsync); when it rejects, no name of it is left unless even removing it failed, and its records
  * are still pending.
  */
+import { type DirectorySyncStep, lacksDirectoryFsync } from "../platform/directory-fsync.ts";
 import type { DurableFs } from "../platform/durable-fs.ts";
 import { isErrno, NO_LINK_ERRNOS } from "../platform/errno.ts";
 import { type QueueLayout, tempPath } from "./layout.ts";
@@ -75,11 +76,17 @@ async function giveName(fs: DurableFs, temp: string, target: string): Promise<vo
 }
 
 async function syncDirectory(fs: DurableFs, directory: string): Promise<void> {
-  const fd = await fs.openDirectory(directory);
+  let step: DirectorySyncStep = "open";
   try {
-    await fs.fsync(fd);
-  } finally {
-    await fs.close(fd).catch(() => {});
+    const fd = await fs.openDirectory(directory);
+    step = "fsync";
+    try {
+      await fs.fsync(fd);
+    } finally {
+      await fs.close(fd).catch(() => {});
+    }
+  } catch (error) {
+    if (!lacksDirectoryFsync(error, step)) throw error;
   }
 }
 

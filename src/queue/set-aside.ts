@@ -8,6 +8,7 @@ import { type ErrorCode, MemspoolError } from "../errors.ts";
 import type { Events } from "../events/catalogue.ts";
 import type { Claim } from "./claim.ts";
 import { type QuarantineParts, quarantine } from "./quarantine.ts";
+import { withReserve } from "./reserve.ts";
 import { nextAttempt } from "./retry-schedule.ts";
 
 export interface SetAsideParts extends QuarantineParts {
@@ -59,7 +60,8 @@ export function setAsideForGood(
   const code = codeOf(error);
   const message =
     error instanceof MemspoolError ? error.message : "The handler refused the record.";
-  const file = quarantine(parts, claim.ulid, { code, message, attempts });
+  const reason = { code, message, attempts };
+  const file = withReserve(parts, () => quarantine(parts, claim.ulid, reason));
   claim.release();
   if (file !== undefined) {
     parts.events.emit("capture_quarantined", { ulid: claim.ulid, code, attempts });

@@ -16,6 +16,7 @@ import { LeaderFile } from "../ingest/leader-file.ts";
 import { systemClock } from "../platform/clock.ts";
 import { nodeDurableFsSync } from "../platform/durable-fs-sync.ts";
 import { queueLayout } from "../queue/layout.ts";
+import { keepReserve } from "../queue/reserve.ts";
 
 const port = parentPort;
 if (!port) throw new TypeError("the ingester's worker is started by memspool, not by hand");
@@ -43,6 +44,7 @@ const ingester = new Ingester({
   },
   onReport: (report) => {
     leaderFile.note(report);
+    if (report.state === "idle") keepReserve({ fs: nodeDurableFsSync, layout });
     say({ type: "report", report });
   },
 });
