@@ -33,13 +33,15 @@ export async function copyDatabase(
     connection.db.exec("BEGIN");
     // The snapshot is taken by the first read, not by BEGIN.
     connection.db.prepare("SELECT records FROM totals").get();
-    await copyPages(connection.db, to, {
+    const pages = await copyPages(connection.db, to, {
       stepPages: STEP_PAGES,
       onProgress: (done, total) => {
         options.signal?.throwIfAborted();
         options.onProgress?.(done, total);
       },
     });
+    options.onProgress?.(pages, pages);
+    options.signal?.throwIfAborted();
     connection.db.exec("COMMIT");
   } catch (error) {
     throw storeError(error);

@@ -45,17 +45,30 @@ export function openDatabaseToRead(file: string): Database {
  * Copies every page into another file (https://sqlite.org/backup.html), in steps between which this
  * thread goes on. Starts anew whenever somebody else writes, unless the connection is in a read
  * transaction. What `onProgress` throws ends it.
+ * @returns pages that were copied
  */
 export async function copyPages(
   db: Database,
   to: string,
   { stepPages, onProgress }: CopyPagesOptions,
-): Promise<void> {
-  await backup(db as Parameters<typeof backup>[0], to, {
-    rate: stepPages,
-    progress: ({ totalPages, remainingPages }) =>
-      onProgress(totalPages - remainingPages, totalPages),
-  });
+): Promise<number> {
+  let stopped: { readonly error: unknown } | undefined;
+  try {
+    return await backup(db as Parameters<typeof backup>[0], to, {
+      rate: stepPages,
+      progress: ({ totalPages, remainingPages }) => {
+        try {
+          onProgress(totalPages - remainingPages, totalPages);
+        } catch (error) {
+          stopped = { error };
+          throw error;
+        }
+      },
+    });
+  } catch (error) {
+    // The binding makes an error of its own of what the callback throws.
+    throw stopped === undefined ? error : stopped.error;
+  }
 }
 
 export interface CopyPagesOptions {
