@@ -23,6 +23,9 @@ export const LEDGER_LINE_BYTES = 27;
 /** Ids that wait for a disk that takes them again; beyond it they are counted and forgotten. */
 const UNWRITTEN_MAX = 10_000;
 
+/** No file's. */
+const INO_UNKNOWN = -1;
+
 /** A place in the ledger, to count from. */
 export interface LedgerMark {
   readonly hour: string;
@@ -87,7 +90,13 @@ export class Ledger {
   close(): void {
     const open = this.#open;
     this.#open = undefined;
-    if (open) this.#parts.fs.close(open.fd);
+    if (!open) return;
+    try {
+      this.#parts.fs.close(open.fd);
+    } catch (error) {
+      // What was written is written, and the descriptor is gone whatever a close says.
+      if (errnoOf(error) === undefined) throw error;
+    }
   }
 
   /** Written anew only when it turns: it is asked for several times a capture. */
@@ -132,6 +141,7 @@ export class Ledger {
     this.close();
     // Crash here: maybe an empty file, which readers accept.
     const fd = fs.openLog(path);
+    this.#open = { path, fd, ino: INO_UNKNOWN }; // what fails from here on is closed with it
     const { kind, ino } = fs.factsOfDescriptor(fd);
     this.#open = { path, fd, ino };
     if (kind !== "file") throw notAFile(path, kind);

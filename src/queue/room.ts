@@ -198,7 +198,7 @@ export class Room {
   }
 
   #refuseAll(error: unknown): void {
-    const full = error instanceof MemspoolError ? error : queueFull(this.#parts, error);
+    const full = error instanceof MemspoolError ? notStored(error) : queueFull(this.#parts, error);
     for (const { reject } of this.#waiting.splice(0)) reject(full);
   }
 
@@ -229,6 +229,11 @@ export class Room {
 /** Places that are made beyond the one that is needed, so that not every append has to. */
 function headroomOf(maxRecords: number): number {
   return Math.max(1, Math.floor(maxRecords * HEADROOM_SHARE));
+}
+
+/** Whoever waits for a place has nothing on disk yet, and is told so whatever went wrong. */
+function notStored({ code, message, details, cause }: MemspoolError): MemspoolError {
+  return new MemspoolError(code, message, { details: { ...details, stored: "no" }, cause });
 }
 
 function queueFull({ maxRecords, policy }: RoomParts, cause?: unknown): MemspoolError {

@@ -33,6 +33,13 @@ function fullLog(): FaultyBench {
   return { ...bench, path, faulty, count };
 }
 
+it("L2: a close that fails is nobody's failure", () => {
+  const { log, faulty, count } = fullLog();
+  faulty.fail({ method: "close", errno: "EIO", afterwards: true });
+  expect(() => log.close()).not.toThrow();
+  expect(count("close")).toBe(1);
+});
+
 describe("errors that may pass", () => {
   it.each(["EAGAIN", "EBUSY", "ETXTBSY"])(
     "L3: %s is tried 3 times, after 0.1 s and 0.2 s, while lines go on into the current file",

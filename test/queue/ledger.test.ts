@@ -6,7 +6,7 @@ import { CaptureQueue } from "../../src/queue/capture-queue.ts";
 import { ledgerPath, queueLayout } from "../../src/queue/layout.ts";
 import { LEDGER_LINE_BYTES, Ledger } from "../../src/queue/ledger.ts";
 import { generateUlid } from "../../src/record/record-id.ts";
-import { faultyFsSync } from "../support/faulty-fs.ts";
+import { faultyFsSync, systemError } from "../support/faulty-fs.ts";
 import { freshDirectory } from "../support/fresh-directory.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { RecordedEvents } from "../support/recorded-events.ts";
@@ -116,6 +116,35 @@ describe("counting from a mark", () => {
     expect(ledger.countSince(mark)).toBe(3);
     ledger.close();
     other.close();
+  });
+
+  it("V1: lets go of a file that it could not look at, and of one that does not close", async () => {
+    const { events, faulty, ledger } = newLedger();
+    const count = (method: string) => faulty.methods().filter((name) => name === method).length;
+    faulty.fail({ method: "factsOfDescriptor", errno: "EIO" });
+    await ledger.note(generateUlid());
+    expect(events.named("ledger_write_failed")).toEqual([{ errno: "EIO", count: 1 }]);
+    expect([count("openLog"), count("close")]).toEqual([1, 1]);
+    faulty.fail(undefined);
+    await ledger.note(generateUlid());
+    faulty.fail({ method: "close", errno: "EIO", afterwards: true });
+    expect(() => ledger.close()).not.toThrow();
+    expect([count("openLog"), count("close")]).toEqual([2, 2]);
+  });
+
+  it("Q4: a ledger that can be neither written nor closed fails no capture", async () => {
+    const { fs, fail } = faultyFsSync();
+    let broken = false;
+    const close = (fd: number): void => {
+      fs.close(fd);
+      if (broken) throw systemError("EIO");
+    };
+    const queue = new CaptureQueue({ queueDir: freshDirectory(), fsSync: { ...fs, close } });
+    await queue.append({ surface: "before" });
+    broken = true;
+    fail({ method: "write", errno: "EIO" });
+    await expect(queue.append({ surface: "after" })).resolves.toMatchObject({ state: "pending" });
+    await expect(queue.close()).resolves.toBeUndefined();
   });
 
   it("Q11: counts across the turn of the hour, and gives up beyond two hours", async () => {

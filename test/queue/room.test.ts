@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { MemspoolError } from "../../src/errors.ts";
 import { Room, type RoomParts } from "../../src/queue/room.ts";
 import { systemError } from "../support/faulty-fs.ts";
 
@@ -172,6 +173,18 @@ describe("places in the queue", () => {
     });
     world.failList = undefined;
     await world.append(room);
+    room.close();
+  });
+
+  it("Q4: a refusal says that nothing was stored, whatever kept the oldest from leaving", async () => {
+    const world = new World();
+    const away = new MemspoolError("DATA_DIR_UNUSABLE", "The audit log has no place.");
+    const room = world.room({ maxRecords: 1, prune: () => Promise.reject(away) });
+    await world.append(room);
+    await expect(room.take(world.newId())).rejects.toMatchObject({
+      code: "DATA_DIR_UNUSABLE",
+      details: { stored: "no" },
+    });
     room.close();
   });
 
