@@ -15,7 +15,9 @@ import {
   unlinkIfThere,
 } from "../platform/durable-fs-sync.ts";
 import { isErrno, NO_LINK_ERRNOS } from "../platform/errno.ts";
+import { ENVELOPE_BYTES_MAX } from "../record/limits.ts";
 import { pendingPath, type QueueLayout } from "./layout.ts";
+import { readRegularFile } from "./segment-file.ts";
 
 export interface QuarantineReason {
   readonly code: ErrorCode;
@@ -32,7 +34,10 @@ export interface QuarantineParts {
 
 export const SAME_NAME_MAX = 1_000;
 
-/** @returns the file name inside the quarantine, or undefined if the record has moved on */
+/**
+ * @returns the file name inside the quarantine, or undefined if the record has moved on or the same
+ *   bytes lay in quarantine already
+ */
 export function quarantine(
   parts: QuarantineParts,
   ulid: string,
@@ -44,7 +49,13 @@ export function quarantine(
     const to = quarantinePath(layout, ulid, number);
     const free = nameIsFree(fs, from, to);
     if (free === undefined) return undefined;
-    if (!free) continue;
+    if (!free && !isCopy(fs, from, to)) continue;
+    if (!free) {
+      // It came here from a segment, too. Whoever brought it may not have come to the fsync.
+      syncDirectorySync(fs, dirname(to));
+      unlinkIfThere(fs, from);
+      return undefined;
+    }
     writeReason(parts, to, ulid, reason);
     if (!moveAside(fs, from, to)) return undefined;
     return basename(to);
@@ -127,6 +138,14 @@ export function moveAside(fs: DurableFsSync, from: string, to: string): boolean 
   syncDirectorySync(fs, dirname(to));
   unlinkIfThere(fs, from);
   return true;
+}
+
+function isCopy(fs: DurableFsSync, one: string, other: string): boolean {
+  const [first, second] = [factsIfThere(fs, one), factsIfThere(fs, other)];
+  if (first?.kind !== "file" || second?.kind !== "file") return false;
+  if (first.bytes !== second.bytes || first.bytes > ENVELOPE_BYTES_MAX) return false;
+  const bytes = readRegularFile(fs, one, first.bytes);
+  return bytes !== undefined && readRegularFile(fs, other, first.bytes)?.equals(bytes) === true;
 }
 
 export function namesSpent(): Error {

@@ -6,6 +6,7 @@ import { nodeDurableFsSync } from "../../src/platform/durable-fs-sync.ts";
 import { markPath } from "../../src/queue/layout.ts";
 import { IngestBench, NEVER_MS } from "../support/ingest-bench.ts";
 import { ManualClock } from "../support/manual-clock.ts";
+import { spill } from "../support/spilled-segments.ts";
 
 type Flush = DrainParts["memory"]["flush"];
 
@@ -60,6 +61,28 @@ describe("memspool drain where nobody leads", () => {
     const { parts, queue } = bench();
     expect(await drainHere(parts, {})).toMatchObject({ drained: 0, remaining: 0 });
     expect(existsSync(queue.storeFile)).toBe(false);
+  });
+
+  it("I4: drains spilled records, too, and counts them in its progress and in what remains", async () => {
+    const { queue, parts } = bench();
+    const ids = await queue.appendMany(5);
+    spill(queue.layout, ids.slice(0, 3));
+    const progress: [number, number][] = [];
+    const interruption = new AbortController();
+    const first = await drainHere(parts, {
+      signal: interruption.signal,
+      onProgress: ({ drained, total }) => {
+        progress.push([drained, total]);
+        interruption.abort();
+      },
+    });
+    // The segment goes as a whole; two of its records are in the store.
+    expect(first).toMatchObject({ drained: 2, remaining: 5 });
+    expect(await drainHere(parts, {})).toMatchObject({ drained: 5, remaining: 0 });
+    expect(progress).toEqual([[2, 5]]);
+    const store = await queue.openSqlite();
+    expect((await store.stats()).records).toBe(5);
+    await store.close();
   });
 
   it("Q9: a bad record spends its attempts at once; one that is held stays, with the reason said", async () => {

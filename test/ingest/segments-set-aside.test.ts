@@ -60,6 +60,21 @@ describe("a spilled record that the store does not take", () => {
     await store.close();
   });
 
+  it("I5: a conflict that is pending and in a segment at once is in quarantine once", async () => {
+    const { queue, drain } = bench();
+    const [bad] = (await queue.append("bad")) as [string];
+    copyToSegment(queue.layout, [bad]);
+    queue.store.conflicts.set(bad, { ulid: bad, code: "ULID_CONFLICT", existing: bad });
+    await drain();
+    expect(inQuarantine(queue)).toEqual([`pending-${bad}.json`]);
+    expect([queue.pending(), overflowNames(queue.layout), queue.marked(bad)]).toEqual([
+      [],
+      [],
+      false,
+    ]);
+    expect(queue.events.named("capture_quarantined")).toHaveLength(1);
+  });
+
   it("I5: a conflict that was quarantined before a crash is not there twice after it", async () => {
     const { queue, drain } = bench();
     const [bad] = (await queue.append("bad")) as [string];

@@ -28,7 +28,11 @@ export async function bundled(entry: string): Promise<string> {
     logLevel: "silent",
     external: ["@photostructure/sqlite"],
     banner: {
-      js: 'import { createRequire as memspoolRequire } from "node:module"; const require = memspoolRequire(import.meta.url);',
+      js: [
+        'import { createRequire as memspoolRequire } from "node:module";',
+        "const require = memspoolRequire(import.meta.url);",
+        "const __filename = import.meta.filename;",
+      ].join(" "),
     },
   });
   return join(dir, "entry.mjs");
