@@ -42,10 +42,11 @@ export async function copyDatabase(
     });
     options.onProgress?.(pages, pages);
     options.signal?.throwIfAborted();
-    connection.db.exec("COMMIT");
   } catch (error) {
     throw storeError(error);
   } finally {
+    // Closing alone may keep the snapshot until the next garbage collection, and the log with it.
+    if (connection.db.isTransaction) connection.db.exec("ROLLBACK");
     connection.close();
   }
   foldLog(to, source.busyTimeoutMs ?? 0);
