@@ -6,6 +6,7 @@
  * checksums: what comes here was verified.
  */
 import type { CommitResult, ConflictCode } from "../memory-store.ts";
+import type { StoredAlias } from "../rebuild-store.ts";
 import type { Connection } from "./connection.ts";
 import type { SqlValue } from "./driver.ts";
 import type { PreparedItem } from "./prepared-item.ts";
@@ -16,16 +17,38 @@ interface Known {
   readonly of: string;
 }
 
+/** An item that may have been in another store before. */
+export interface ArrivingItem extends PreparedItem {
+  /** ISO 8601; the time of the commit unless given. */
+  readonly ingestedAt?: string | undefined;
+}
+
 /** @throws driver errors as they are */
 export function commitItems(
   connection: Connection,
-  items: readonly PreparedItem[],
+  items: readonly ArrivingItem[],
   ingestedAt: string,
 ): CommitResult {
   const batch = new BatchWriter(connection, ingestedAt);
   batch.learn(items.map(({ ulid }) => ulid));
   for (const item of items) batch.add(item);
   return batch.finish();
+}
+
+/**
+ * Aliases of another store, made again. An alias whose id is there already is nothing new.
+ * @returns those whose record is not there, or has another hash
+ * @throws driver errors as they are
+ */
+export function commitAliases(
+  connection: Connection,
+  aliases: readonly StoredAlias[],
+): StoredAlias[] {
+  const batch = new BatchWriter(connection, "");
+  batch.learn(aliases.flatMap(({ ulid, of }) => [ulid, of]));
+  const homeless = aliases.filter((alias) => !batch.addAlias(alias));
+  batch.finish();
+  return homeless;
 }
 
 class BatchWriter {
@@ -63,7 +86,7 @@ class BatchWriter {
     }
   }
 
-  add(item: PreparedItem): void {
+  add(item: ArrivingItem): void {
     const { ulid, sha256 } = item;
     const there = this.#known.get(ulid);
     if (there !== undefined) {
@@ -75,6 +98,15 @@ class BatchWriter {
     if (holder === undefined) this.#insert(item);
     else if (holder.sha256 === sha256) this.#insertAlias(item, holder.of);
     else this.#conflicts.push({ ulid, code: "IDEMPOTENCY_CONFLICT", existing: holder.of });
+  }
+
+  /** @returns whether the id is known afterwards */
+  addAlias(alias: StoredAlias): boolean {
+    if (this.#known.has(alias.ulid)) return true;
+    const holder = this.#known.get(alias.of);
+    if (holder?.sha256 !== alias.sha256) return false;
+    this.#insertAlias(alias, holder.of);
+    return true;
   }
 
   finish(): CommitResult {
@@ -101,7 +133,7 @@ class BatchWriter {
     return row && { sha256: row.sha256 as string, of: row.ulid as string };
   }
 
-  #insert(item: PreparedItem): void {
+  #insert(item: ArrivingItem): void {
     const { ulid, sha256, project, sessionId } = item;
     const { lastInsertRowid: id } = this.#run(
       `INSERT INTO records (ulid, sha256, appended_at, ingested_at, at_ms, term_count, turn, project,
@@ -110,7 +142,7 @@ class BatchWriter {
       ulid,
       sha256,
       item.appendedAt,
-      this.#ingestedAt,
+      item.ingestedAt ?? this.#ingestedAt,
       item.atMs,
       item.termCount,
       sessionId === null ? 0 : this.#nextTurn(project, sessionId),
@@ -132,7 +164,7 @@ class BatchWriter {
     this.#known.set(ulid, { sha256, of: ulid });
   }
 
-  #insertAlias({ ulid, sha256, appendedAt }: PreparedItem, of: string): void {
+  #insertAlias({ ulid, sha256, appendedAt }: Omit<StoredAlias, "of">, of: string): void {
     this.#run(
       "INSERT INTO aliases (ulid, of, sha256, appended_at) VALUES (?, ?, ?, ?)",
       ulid,

@@ -12,6 +12,7 @@ import { type DurableFsSync, nodeDurableFsSync } from "../../platform/durable-fs
 import { identityOf, prepareDatabaseFile } from "./database-file.ts";
 import { type Database, openDatabase, type Statement } from "./driver.ts";
 import { storeError, unavailable } from "./errors.ts";
+import { finishReplacement, isBeingReplaced } from "./replace-database.ts";
 import { migrate, pragma } from "./schema.ts";
 
 /** How long SQLite itself waits for a lock; a worker inside the wait can not be stopped. */
@@ -52,18 +53,20 @@ export class Connection {
   constructor(options: ConnectionOptions) {
     this.#fs = options.fs ?? nodeDurableFsSync;
     this.file = options.file;
+    finishReplacement(this.#fs, options.file);
     this.created = prepareDatabaseFile(this.#fs, options.file).created;
     const busyTimeoutMs = options.busyTimeoutMs ?? BUSY_TIMEOUT_MS;
     let db: Database | undefined;
     try {
-      db = openDatabase(options.file, busyTimeoutMs);
-      // Taken before anything is read, so that an exchange in between shows at the first commit.
+      // Taken before it is opened, so that an exchange in between shows.
       const identity = identityOf(this.#fs, options.file);
+      db = openDatabase(options.file, busyTimeoutMs);
       this.engineVersion = requireEngine(db);
       applySettings(db, busyTimeoutMs);
       migrate(db);
       // SQLite keeps the log for as long as anybody is connected.
       this.#identities = { "": identity, "-wal": identityOf(this.#fs, `${options.file}-wal`) };
+      this.#refuseExchanged();
       if (options.readOnly) db.exec("PRAGMA query_only = ON");
       this.db = db;
     } catch (error) {
@@ -108,6 +111,15 @@ export class Connection {
   /** Whether the paths still name the database and the log that this connection opened. */
   isCurrent(): boolean {
     return this.#isNamed("") && this.#isNamed("-wal");
+  }
+
+  /**
+   * A database that was exchanged while it was opened may have been read beside the other one's log.
+   * Nothing was written; the next try finds the new one.
+   */
+  #refuseExchanged(): void {
+    if (this.isCurrent() && !isBeingReplaced(this.#fs, this.file)) return;
+    throw unavailable("busy");
   }
 
   #isNamed(suffix: "" | "-wal"): boolean {

@@ -28,7 +28,7 @@ export function prepareDatabaseFile(fs: DurableFsSync, file: string): { created:
   const directory = dirname(file);
   try {
     makeDirectories(fs, directory, 0);
-    for (const path of [directory, file, `${file}-wal`, `${file}-shm`]) refuseSymlink(fs, path);
+    refuseSymlinks(fs, file);
     const created = createFile(fs, file);
     // An empty file is what SQLite takes for a new database. A crash before here leaves at most that.
     syncDirectorySync(fs, directory);
@@ -111,6 +111,11 @@ function createExclusively(fs: DurableFsSync, file: string): boolean {
     if (isErrno(error, "EEXIST")) return false; // another process was faster
     throw error;
   }
+}
+
+/** @throws MemspoolError UNSAFE_PATH if the database, its directory or a file beside it is one */
+export function refuseSymlinks(fs: DurableFsSync, file: string): void {
+  for (const path of [dirname(file), file, `${file}-wal`, `${file}-shm`]) refuseSymlink(fs, path);
 }
 
 function refuseSymlink(fs: DurableFsSync, path: string): void {

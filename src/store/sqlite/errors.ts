@@ -38,11 +38,11 @@ const EXPLANATIONS: Readonly<Record<string, string>> = {
   perm: "The store's files may not be opened. Check their owner and mode.",
   cantopen: "The store's file can not be opened. Check that it is a file, its owner and its mode.",
   corrupt:
-    "The store's file is damaged. Stop all servers and move the store directory away: a new store is " +
-    "made; the queue and its done archive are intact.",
+    "The store's file is damaged. Stop all servers and run `memspool rebuild`: it makes a new store " +
+    "from what can be read, the done archive and the queue.",
   notadb:
-    "The store's file is not a SQLite database. Move it away: a new store is made; the queue and its " +
-    "done archive are intact.",
+    "The store's file is not a SQLite database. Stop all servers and run `memspool rebuild`: it makes a " +
+    "new store from the done archive and the queue, and keeps this file.",
   ioerr:
     "The disk reported an error under the store. Look at the system's log; captures stay queued.",
   nomem: "There was no memory left for the store.",
@@ -53,7 +53,13 @@ const EXPLANATIONS: Readonly<Record<string, string>> = {
   closed: "The store was closed. Open it again.",
   foreign:
     "The store's file is a SQLite database of another program. Move it away or set another home.",
-  schema: "The store's file lacks tables it should have. Move it away: a new store is made.",
+  schema:
+    "The store's file lacks tables it should have. Stop all servers and run `memspool rebuild`.",
+  intent:
+    "The file replace-intent.json beside the store was damaged, so it is not known which store is " +
+    'the right one. Nothing was touched. See docs/OPERATING.md, "Rebuild".',
+  rebuild:
+    "The rebuilt store did not pass its own checks and was not used. The old one is in place.",
   settings:
     "SQLite did not accept a setting that memspool's promise depends on. Look at the details.",
   engine: "The SQLite library is too old to share a database safely. Install memspool again.",
