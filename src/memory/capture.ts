@@ -21,6 +21,7 @@ export interface CaptureCounts {
 
 const DISK_CODES: ReadonlySet<string> = new Set<ErrorReport["code"]>([
   "CAPTURE_FAILED",
+  "QUEUE_FULL",
   "DATA_DIR_UNUSABLE",
   "UNSAFE_PATH",
   "INTERNAL",
@@ -103,6 +104,9 @@ export function captureFailure(error: unknown): CaptureFailure {
       retryable,
       stored,
       ...(typeof details.ulid === "string" ? { ulid: details.ulid } : {}),
+      ...(typeof details.retry_after_ms === "number"
+        ? { retry_after_ms: details.retry_after_ms }
+        : {}),
     },
   };
 }

@@ -51,6 +51,8 @@ export interface CaptureFailure {
     retryable: boolean;
     stored: StoredState;
     ulid?: string;
+    /** Wait before the same capture is worth trying again. */
+    retry_after_ms?: number;
   };
 }
 
