@@ -4,6 +4,7 @@ import { ANSWER_CHARS_MAX } from "../../src/record/limits.ts";
 import { FakeMemory } from "../support/fake-memory.ts";
 import { ManualTime } from "../support/manual-time.ts";
 import { type Connected, connectClient } from "../support/mcp-client.ts";
+import { auditLine } from "../support/overflow-audit-bench.ts";
 
 let memory: FakeMemory;
 let time: ManualTime;
@@ -97,6 +98,20 @@ describe("reading resources", () => {
       expect(code).toBe(-32602);
       expect(message).toContain("limit must be a whole number 1 to 100");
     }
+  });
+
+  it("R3: pages through the overflow audit log, with its totals", async () => {
+    memory.audit = Array.from({ length: 30 }, (_, n) => auditLine(30 - n));
+    const seen: unknown[] = [];
+    let uri: string | undefined = "memspool://queue/overflow-audit";
+    for (let pages = 0; uri !== undefined && pages < 10; pages++) {
+      const page = await read(uri);
+      expect(page).toMatchObject({ total: 30, totals: { spilled: 30, deleted: { files: 0 } } });
+      seen.push(...(page.entries as unknown[]));
+      uri = page.next_uri as string | undefined;
+    }
+    expect(seen).toEqual(memory.audit);
+    expect((await refusal("memspool://queue/overflow-audit?page=2")).code).toBe(-32602);
   });
 
   it("R3: shows what is quarantined, bounded however wordy the reasons are", async () => {
