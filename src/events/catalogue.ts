@@ -49,6 +49,8 @@ export interface EventFields {
   store_missing: { advice: string };
   store_unavailable: { code: ErrorCode; reason: string };
   store_recovered: { away_ms: number };
+  store_rebuilt: { records: number; missing: number; swapped: boolean; ms: number };
+  backup_written: { files: number; bytes: number; ms: number };
   log_rotation_failed: { error: string; operation: string; attempts: number; retry_in_ms: number };
   log_rotation_recovered: { away_ms: number };
   log_near_limit: { used_bytes: number; limit_bytes: number };
@@ -63,8 +65,6 @@ export interface EventFields {
   audit_rotation_recovered: { away_ms: number };
   audit_near_limit: { used_bytes: number; limit_bytes: number };
   audit_backup_deleted: { bytes: number };
-  store_rebuilt: { records: number; missing: number; swapped: boolean; ms: number };
-  backup_written: { files: number; bytes: number; ms: number };
 }
 
 export type EventName = keyof EventFields;
