@@ -23,6 +23,7 @@ import { errnoOf } from "./platform/errno.ts";
 import { CaptureQueue } from "./queue/capture-queue.ts";
 import { ensureQueueDirectories } from "./queue/directories.ts";
 import type { QueueLayout } from "./queue/layout.ts";
+import { OverflowView } from "./queue/overflow-view.ts";
 import { PendingView } from "./queue/pending-view.ts";
 import type { StoreReader } from "./store/memory-store.ts";
 import { StoreClient } from "./store/store-client.ts";
@@ -92,10 +93,14 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     {
       queue,
       view: new PendingView(nodeDurableFs, layout, clock),
+      spill: new OverflowView(nodeDurableFs, layout, clock),
+      maxRecords: config["queue.maxRecords"],
+      overflow: config["queue.overflow"],
       store,
       storeExists: async () => storeExists(),
       fs: nodeDurableFs,
       clock,
+      events,
       dataDir: paths.home,
       project: config.project,
       version: MEMSPOOL_VERSION,

@@ -10,11 +10,11 @@ export function noteIncompleteness(
 ): void {
   if (result.store_error !== undefined) {
     const { code, message } = result.store_error;
-    output.note(`Only pending records were looked at: ${code}: ${message}`);
+    output.note(`Only pending and spilled records were looked at: ${code}: ${message}`);
   }
   if (result.unsearched !== undefined && result.unsearched > 0) {
-    const left = counted(result.unsearched, "pending record");
-    output.note(`Not looked at: ${left}. Run: memspool drain`);
+    const left = counted(result.unsearched, "record");
+    output.note(`Not looked at: ${left}, pending or spilled. Run: memspool drain`);
   }
   if (result.next_cursor !== undefined) output.note(`More: --cursor ${result.next_cursor}`);
 }

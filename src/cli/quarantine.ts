@@ -1,10 +1,14 @@
-/** `memspool quarantine`: records that were set aside, and why. Nothing here deletes. */
+/**
+ * `memspool quarantine`: records that were set aside, and why; and their way back into the queue.
+ * Nothing here deletes.
+ */
 import { Command } from "commander";
 import { MemspoolError } from "../errors.ts";
-import type { Memory, QuarantineEntryView } from "../memory/memory.ts";
-import { PAGE_LIMIT_MAX } from "../record/limits.ts";
+import type { Memory, QuarantineEntryView, RetryInput } from "../memory/memory.ts";
+import { PAGE_LIMIT_MAX, RETRY_COUNT_MAX } from "../record/limits.ts";
 import {
   type CommandContext,
+  EXIT_FAILED,
   EXIT_OK,
   type GlobalOptions,
   type RunCommand,
@@ -17,6 +21,10 @@ import { counted, manyLines, oneLine, shortBytes, shortTime } from "./printable.
 interface ListOptions extends GlobalOptions {
   readonly limit?: number;
   readonly cursor?: string;
+}
+
+interface RetryOptions extends GlobalOptions {
+  readonly all?: boolean;
 }
 
 /** Pages looked through for one entry. */
@@ -37,13 +45,33 @@ export function quarantineCommand(run: RunCommand): Command {
   show.action((ulid: string) =>
     run(show.optsWithGlobals<GlobalOptions>(), (context) => showEntry(context, ulid)),
   );
+  const retry = new Command("retry")
+    .description("Send records back to be tried again; exit code 1 if some stay")
+    .argument("[ulid]", "one record's id")
+    .option("--all", "all that is in quarantine")
+    .addHelpText(
+      "after",
+      examples(
+        "memspool quarantine retry 01JQ7Z8X9YABCDEFGHJKMNPQRS",
+        "memspool quarantine retry --all --json",
+      ),
+    );
+  retry.action((ulid: string | undefined) => {
+    const options = retry.optsWithGlobals<RetryOptions>();
+    return run(options, (context) => retryEntries(context, wantedBy(ulid, options)));
+  });
   return new Command("quarantine")
     .description("Look at records that were set aside because they can not be stored")
     .addCommand(list, { isDefault: true })
     .addCommand(show)
+    .addCommand(retry)
     .addHelpText(
       "after",
-      examples("memspool quarantine list", "memspool quarantine show 01JQ7Z8X9YABCDEFGHJKMNPQRS"),
+      examples(
+        "memspool quarantine list",
+        "memspool quarantine show 01JQ7Z8X9YABCDEFGHJKMNPQRS",
+        "memspool quarantine retry --all",
+      ),
     );
 }
 
@@ -95,6 +123,46 @@ async function showEntry(context: CommandContext, typed: string): Promise<number
   output.line();
   output.line(found === undefined ? "(its text can not be read)" : manyLines(found.surface));
   return EXIT_OK;
+}
+
+/** @throws MemspoolError INVALID_ARGUMENT: to send all back is asked for by name */
+function wantedBy(ulid: string | undefined, { all }: RetryOptions): RetryInput {
+  if (ulid === undefined && all === true) return { limit: RETRY_COUNT_MAX };
+  if (ulid !== undefined && all !== true) return { ulid };
+  throw new MemspoolError(
+    "INVALID_ARGUMENT",
+    "Give the id of one record, or --all for all that is in quarantine, and not both.",
+  );
+}
+
+async function retryEntries(context: CommandContext, wanted: RetryInput): Promise<number> {
+  const { output, signal } = context;
+  const bar = await output.progress("sending back");
+  const result = await context.withApp(async ({ memory }) => {
+    try {
+      return await memory.retry({
+        ...wanted,
+        signal,
+        onProgress: ({ done, total }) => bar.update(done, total),
+      });
+    } finally {
+      bar.stop();
+    }
+  });
+  const { returned, outcomes, remaining } = result;
+  const stay = outcomes.filter(({ state }) => state === "quarantined");
+  const exitCode = stay.length + remaining === 0 ? EXIT_OK : EXIT_FAILED;
+  if (output.json) {
+    output.document(result);
+    return exitCode;
+  }
+  if (outcomes.length === 0) output.line("Nothing is in quarantine.");
+  else output.line(`${counted(returned, "record")} sent back, to be tried again`);
+  for (const { ulid, error } of stay) {
+    output.line(`${ulid} stays: ${error?.code}: ${oneLine(error?.message ?? "")}`);
+  }
+  if (remaining > 0) output.line(`${remaining} not looked at; run it again`);
+  return exitCode;
 }
 
 async function findEntry(memory: Memory, ulid: string): Promise<QuarantineEntryView> {

@@ -68,7 +68,7 @@ async function recent(context: CommandContext, options: RecentOptions): Promise<
       names.map((each) => [
         `${each.count}`,
         shortTime(each.last_at),
-        oneLine(each.name) || "(none)",
+        oneLine(each.name) || (list === "projects" ? "(none)" : JSON.stringify(each.name)),
       ]),
     );
   }
@@ -78,7 +78,7 @@ async function recent(context: CommandContext, options: RecentOptions): Promise<
 
 function row(record: RecordSummary): string[] {
   const where = [record.project, record.session_id, record.role].filter((each) => each);
-  const state = record.state === "pending" ? ["pending"] : [];
+  const state = record.state === "ingested" ? [] : [record.state];
   return [
     [record.ulid, shortTime(record.at), ...state].join("\n"),
     where.map((each) => oneLine(each ?? "")).join("\n"),

@@ -64,6 +64,7 @@ async function search(context: CommandContext, query: string, options: SearchOpt
 function row(hit: SearchHit): string[] {
   const about = [hit.ulid, shortTime(hit.at), hit.session_id, hit.role, hit.source];
   const named = about.filter((each) => each !== undefined).map(oneLine);
+  if (hit.state !== "ingested") named.push(hit.state);
   if (hit.superseded_by !== undefined) named.push(`superseded by ${hit.superseded_by}`);
   return [hit.score.toFixed(2), named.join("\n"), oneLine(hit.snippet)];
 }

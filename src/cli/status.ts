@@ -18,6 +18,11 @@ interface StatusOptions extends GlobalOptions {
   readonly watch?: boolean;
 }
 
+const WHEN_FULL: Readonly<Record<StatusReport["queue"]["overflow"], string>> = {
+  spill: "the oldest are spilled",
+  reject: "captures are refused",
+  "drop-oldest": "the oldest are dropped",
+};
 const WATCH_MS = 2_000;
 const CLEAR_SCREEN = "\u001b[H\u001b[2J";
 
@@ -69,6 +74,8 @@ function describe(output: Output, status: StatusReport): void {
   const oldest =
     queue.oldest_age_ms === null ? "" : `, the oldest for ${shortDuration(queue.oldest_age_ms)}`;
   entry("queue", `${queue.depth} pending (${shortBytes(queue.bytes)})${oldest}`);
+  entry("", `at most ${queue.max_records} pending, then ${WHEN_FULL[queue.overflow]}`);
+  entry("", `${queue.spilled} spilled`);
   entry("", `${queue.quarantined} in quarantine`);
   const { leader, last_batch: last, delayed } = ingester;
   const since = leader === null ? "" : ` since ${shortTime(leader.since)}`;

@@ -6,9 +6,10 @@ export const BACKLOG_AGE_MS_MAX = 60_000;
 
 export function judgeBacklog(status: Pick<StatusReport, "ingester" | "queue">): HealthCheck {
   const name = "backlog";
-  const { depth, oldest_age_ms } = status.queue;
-  if (depth === 0 || oldest_age_ms === null) return ok(name, "empty");
-  const detail = `${depth} pending, the oldest for ${Math.round(oldest_age_ms / 1_000)} s`;
+  const { depth, spilled, oldest_age_ms } = status.queue;
+  if (depth + spilled === 0 || oldest_age_ms === null) return ok(name, "empty");
+  const waiting = spilled === 0 ? `${depth} pending` : `${depth} pending and ${spilled} spilled`;
+  const detail = `${waiting}, the oldest for ${Math.round(oldest_age_ms / 1_000)} s`;
   const { delayed } = status.ingester;
   if (oldest_age_ms <= BACKLOG_AGE_MS_MAX) return ok(name, detail);
   if (delayed !== null) {

@@ -12,11 +12,12 @@ export function judgeLease(status: Pick<StatusReport, "ingester" | "queue">): He
     return ok(name, `process ${leader.pid} on ${leader.host} drains since ${leader.since}`);
   }
   const waitingMs = status.queue.oldest_age_ms ?? 0;
-  if (status.queue.depth === 0) return ok(name, "no process drains, and nothing waits");
+  const waiting = status.queue.depth + status.queue.spilled;
+  if (waiting === 0) return ok(name, "no process drains, and nothing waits");
   if (waitingMs <= TAKEOVER_MS_MAX) return ok(name, "no process drains yet");
   return degraded(
     name,
-    `no process drains, though ${status.queue.depth} records wait`,
+    `no process drains, though ${waiting} records wait`,
     "Start a server (memspool serve) or run: memspool drain",
   );
 }

@@ -9,6 +9,6 @@ export function judgeQuarantine(status: Pick<StatusReport, "queue">): HealthChec
   return degraded(
     name,
     `${quarantined} ${quarantined === 1 ? "record is" : "records are"} set aside and kept`,
-    "See why: memspool quarantine list",
+    "See why: memspool quarantine list; when that is mended: memspool quarantine retry --all",
   );
 }

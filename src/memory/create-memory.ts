@@ -10,6 +10,7 @@ import { pendingPage, quarantinePage } from "./queue-pages.ts";
 import { readingDisk } from "./reading-disk.ts";
 import { receiptOf } from "./receipt.ts";
 import { recentRecords } from "./recent.ts";
+import { retryQuarantined } from "./retry.ts";
 import { Search } from "./search.ts";
 import { statusReport } from "./status.ts";
 
@@ -33,6 +34,7 @@ export function createMemory(parts: MemoryParts, changes: ChangeSignal): Memory 
     pending: (page) => readingDisk(() => pendingPage(parts, page)),
     quarantined: (page) => readingDisk(() => quarantinePage(parts, page)),
     audited: (page) => readingDisk(() => audit.page(page)),
+    retry: (input) => readingDisk(() => retryQuarantined(parts, input)),
     flush: (input) => readingDisk(() => flushQueue(parts, input)),
     onChange: (listener) => changes.subscribe(listener),
   };

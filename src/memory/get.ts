@@ -1,11 +1,16 @@
 /**
  * A record's full text, page by page.
  *
- * Guarantees: looks at pending, then the store, then quarantine, then once more, so a record that
- * moves meanwhile is not missed. What can be read is shown, whatever else is away or damaged. A page
- * never splits a surrogate pair and always makes progress.
+ * Guarantees: a record that is anywhere is found, also while it moves. Records move from pending to
+ * the spill to the store, or to quarantine, each time durable in the next place before they leave
+ * the last, and one round of looks goes the same way. Only a retry goes back, from quarantine to
+ * pending; who misses a record on that way finds it in the second round, for there is no way back
+ * from where it goes next but another retry. What can be read is shown, whatever else is away or
+ * damaged, with the newest correction of it, queued ones included. A page never splits a surrogate
+ * pair and always makes progress.
  */
 import { MemspoolError } from "../errors.ts";
+import { errnoOf } from "../platform/errno.ts";
 import { readPending, readQuarantined } from "../queue/read-pending.ts";
 import type { Envelope } from "../record/envelope.ts";
 import { ANSWER_CHARS_MAX, GET_CHARS_DEFAULT, GET_CHARS_MAX } from "../record/limits.ts";
@@ -13,10 +18,12 @@ import { ulidSchema, withDefaults } from "../record/memory-record.ts";
 import type { StoredRecord } from "../store/memory-store.ts";
 import type { GetInput, GetResult } from "./memory.ts";
 import type { MemoryParts } from "./parts.ts";
+import { queuedTexts } from "./queued-texts.ts";
 import { askStore } from "./store-access.ts";
+import { newerId, supersessions } from "./summary.ts";
 import { checkedNumber } from "./whole-number.ts";
 
-export type GetParts = Pick<MemoryParts, "fs" | "queue" | "store">;
+export type GetParts = Pick<MemoryParts, "fs" | "queue" | "view" | "spill" | "store">;
 
 type Found = Omit<GetResult["record"], "surface"> & { surface: string };
 
@@ -32,7 +39,9 @@ export async function getRecord(parts: GetParts, input: GetInput): Promise<GetRe
   const ulid = checkedUlid(input.ulid);
   const offset = checkedNumber("offset", input.offset ?? 0, 0);
   const length = checkedNumber("length", input.length ?? GET_CHARS_DEFAULT, 1);
-  return page(await find(parts, ulid), offset, Math.min(length, GET_CHARS_MAX));
+  const corrections = await queuedCorrections(parts);
+  const found = withCorrection(await find(parts, ulid), corrections);
+  return page(found, offset, Math.min(length, GET_CHARS_MAX));
 }
 
 export function checkedUlid(ulid: string): string {
@@ -51,13 +60,36 @@ async function find(parts: GetParts, ulid: string): Promise<Found> {
   for (let look = 0; look < LOOKS; look++) {
     const pending = await readPending(fs, queue.layout, ulid);
     if (pending?.envelope) return fromEnvelope(pending.envelope, "pending");
+    const spilled = await parts.spill.find(ulid);
+    if (spilled?.envelope) return fromEnvelope(spilled.envelope, "spilled");
     const stored = await askStore(() => parts.store.get(ulid));
     if (stored.value) return fromStore(stored.value, ulid);
     const quarantined = await readQuarantined(fs, queue.layout, ulid);
     if (quarantined?.envelope) return fromEnvelope(quarantined.envelope, "quarantined");
-    obstacle = pending?.fault ?? quarantined?.fault ?? stored.away;
+    const inSpill = spilled?.named ? spilled.fault : undefined;
+    obstacle = pending?.fault ?? inSpill ?? quarantined?.fault ?? stored.away ?? spilled?.fault;
   }
   throw obstacle ?? notFound(ulid);
+}
+
+/**
+ * Which records are corrected by queued ones. The store tells the corrections that it holds; asked
+ * afterwards, it knows those that get there meanwhile.
+ */
+async function queuedCorrections(parts: GetParts): Promise<ReadonlyMap<string, string>> {
+  try {
+    return supersessions((await queuedTexts(parts)).envelopes);
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error;
+    return new Map(); // a directory that can not be listed does not hide a record that can be read
+  }
+}
+
+function withCorrection(found: Found, by: ReadonlyMap<string, string>): Found {
+  // An alias is corrected by what names it, and by what names the record that it repeats.
+  const queued = newerId(by.get(found.ulid), by.get(found.duplicate_of ?? found.ulid));
+  const newest = newerId(found.superseded_by, queued);
+  return newest === undefined ? found : { ...found, superseded_by: newest };
 }
 
 function notFound(ulid: string): MemspoolError {
@@ -68,7 +100,10 @@ function notFound(ulid: string): MemspoolError {
   );
 }
 
-function fromEnvelope(envelope: Envelope, state: "pending" | "quarantined"): Found {
+function fromEnvelope(
+  envelope: Omit<Envelope, "recordJson">,
+  state: "pending" | "spilled" | "quarantined",
+): Found {
   const { ulid, sha256, appendedAt, record } = envelope;
   return { ulid, ...withDefaults(record), sha256, appended_at: appendedAt, state };
 }

@@ -1,8 +1,8 @@
 /**
  * Projects, sessions and tags, with how many records each has and when the last one was.
  *
- * Guarantees: pending records are counted, whichever process wrote them, and one that moves into
- * the store meanwhile is counted once. Newest name first; pages continue behind the last name of the
+ * Guarantees: pending and spilled records are counted, whichever process wrote them, and one that
+ * moves into the store meanwhile is counted once. Newest name first; pages continue behind the last name of the
  * page before, but a name that gets a new record moves to the front. Of more than NAME_COUNT_MAX
  * names the newest are listed.
  */
@@ -13,10 +13,11 @@ import type { Facet, FacetKind, RecordFilter } from "../store/memory-store.ts";
 import { decodeCursor, encodeCursor, invalidCursor, questionHash } from "./cursor.ts";
 import type { RecentResult } from "./memory.ts";
 import type { MemoryParts } from "./parts.ts";
+import { queuedTexts } from "./queued-texts.ts";
 import { matchesFilter, recordTimeMs } from "./record-filter.ts";
 import { askStore } from "./store-access.ts";
 
-export type NameListParts = Pick<MemoryParts, "view" | "store">;
+export type NameListParts = Pick<MemoryParts, "view" | "spill" | "store">;
 
 const NAME_COUNT_MAX = 10_000;
 const LOOKS = 3;
@@ -40,14 +41,14 @@ export async function nameList(
   const question = questionHash([kind, filter]);
   const after = page.cursor === undefined ? undefined : decodeCursor(page.cursor, positionSchema);
   if (after && after.q !== question) throw invalidCursor();
-  const { envelopes, unloaded } = await parts.view.texts();
+  const { envelopes, unloaded } = await queuedTexts(parts);
   const ulids = envelopes.map(({ ulid }) => ulid);
   const stored = await askStore(() => countStored(parts.store, kind, filter, ulids));
-  const pending = envelopes.filter(
+  const queued = envelopes.filter(
     ({ ulid, record, appendedAt }) =>
       !stored.value?.counted.has(ulid) && matchesFilter(filter, record, appendedAt),
   );
-  const names = [...addPending(stored.value?.facets ?? [], kind, pending)].sort(newestFirst);
+  const names = [...addQueued(stored.value?.facets ?? [], kind, queued)].sort(newestFirst);
   const start = after === undefined ? 0 : indexBehind(names, after);
   const shown = names.slice(start, start + page.limit);
   const last = shown.at(-1);
@@ -66,7 +67,7 @@ export async function nameList(
 }
 
 /**
- * The store's names, and which of the pending records it counted with them: those that it knew
+ * The store's names, and which of the queued records it counted with them: those that it knew
  * before. If it got to know more while it counted, nobody can say of these, and it counts again.
  */
 async function countStored(
@@ -85,16 +86,16 @@ async function countStored(
   }
 }
 
-function addPending(
+function addQueued(
   facets: readonly Facet[],
   kind: FacetKind,
-  pending: readonly PendingText[],
+  queued: readonly PendingText[],
 ): Iterable<CountedName> {
   const names = new Map<string, CountedName>();
   for (const { name, count, lastAt } of facets) {
     names.set(name, { name, count, lastMs: Date.parse(lastAt) });
   }
-  for (const { record, appendedAt } of pending) {
+  for (const { record, appendedAt } of queued) {
     const atMs = recordTimeMs(record, appendedAt);
     for (const name of namesOf(kind, record)) {
       const { count, lastMs } = names.get(name) ?? { count: 0, lastMs: atMs };

@@ -1,10 +1,12 @@
 /** What the operations of this folder are built from; app.ts puts it together. */
+import type { Events } from "../events/catalogue.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { DurableFs } from "../platform/durable-fs.ts";
 import type { CaptureQueue } from "../queue/capture-queue.ts";
+import type { OverflowView } from "../queue/overflow-view.ts";
 import type { PendingView } from "../queue/pending-view.ts";
 import type { StoreReader } from "../store/memory-store.ts";
-import type { HealthReport } from "./memory.ts";
+import type { HealthReport, StatusReport } from "./memory.ts";
 
 /** What the ingester of this data directory says, whichever process runs it. */
 export interface IngesterView {
@@ -27,11 +29,16 @@ export interface IngesterView {
 export interface MemoryParts {
   readonly queue: CaptureQueue;
   readonly view: PendingView;
+  readonly spill: OverflowView;
+  /** Limit on pending records, and what happens beyond it. */
+  readonly maxRecords: number;
+  readonly overflow: StatusReport["queue"]["overflow"];
   readonly store: StoreReader;
   /** Whether there is a store yet; asking it would make one. */
   readonly storeExists: () => Promise<boolean>;
   readonly fs: DurableFs;
   readonly clock: Clock;
+  readonly events: Events;
   readonly dataDir: string;
   /** The current project; "" is none. */
   readonly project: string;

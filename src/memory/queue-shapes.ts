@@ -61,12 +61,14 @@ export interface RetryInput {
   ulid?: string | undefined;
   /** At most this many; the oldest first. */
   limit?: number | undefined;
+  signal?: AbortSignal | undefined;
+  onProgress?: ((progress: { done: number; total: number }) => void) | undefined;
 }
 
 /** Outcome of a retry for one quarantined file. */
 export interface RetryOutcome {
   ulid: string;
-  /** `pending`: it left the quarantine and will be tried again. */
+  /** `pending`: it will be tried again. */
   state: "pending" | "quarantined";
   /** Why it stayed. */
   error?: { code: string; message: string };

@@ -1,7 +1,7 @@
 /**
  * The timeline of a session, a project or everything.
  *
- * Guarantees: pending records are in it, whichever process wrote them. Order: `occurred_at`, else
+ * Guarantees: pending and spilled records are in it, whichever process wrote them. Order: `occurred_at`, else
  * `appended_at`, then id; pages continue behind the last record of the page before.
  */
 import { z } from "zod";
@@ -12,12 +12,13 @@ import { decodeCursor, encodeCursor, invalidCursor, questionHash } from "./curso
 import type { RecentInput, RecentResult } from "./memory.ts";
 import { nameList } from "./name-list.ts";
 import type { MemoryParts } from "./parts.ts";
+import { queuedTexts } from "./queued-texts.ts";
 import { matchesFilter, recordFilter, recordTimeMs } from "./record-filter.ts";
 import { askStore } from "./store-access.ts";
 import { type KnownRecord, newerId, summarise, supersessions } from "./summary.ts";
 import { pageLimit } from "./whole-number.ts";
 
-export type RecentParts = Pick<MemoryParts, "view" | "store" | "project">;
+export type RecentParts = Pick<MemoryParts, "view" | "spill" | "store" | "project">;
 
 const positionSchema = z.strictObject({ q: z.string(), t: z.number(), u: ulidSchema });
 
@@ -44,7 +45,7 @@ async function timeline(
   const order = input.order ?? "newest";
   const question = questionHash([filter, order]);
   const after = input.cursor === undefined ? undefined : readCursor(input.cursor, question);
-  const { envelopes, unloaded } = await parts.view.texts();
+  const { envelopes, stateOf, unloaded } = await queuedTexts(parts);
   const query: TimelineQuery = {
     filter,
     limit: limit + 1,
@@ -56,7 +57,8 @@ async function timeline(
   const merged = new Map<string, Placed>();
   for (const envelope of envelopes) {
     if (matchesFilter(filter, envelope.record, envelope.appendedAt)) {
-      merged.set(envelope.ulid, placed(envelope, "pending", superseded.get(envelope.ulid)));
+      const { ulid } = envelope;
+      merged.set(ulid, placed(envelope, stateOf(ulid), superseded.get(ulid)));
     }
   }
   for (const record of stored.value ?? []) {

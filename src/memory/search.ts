@@ -1,10 +1,10 @@
 /**
- * Finds what was said: pending records and the store, ranked by one scorer.
+ * Finds what was said: pending and spilled records and the store, ranked by one scorer.
  *
  * Guarantees: a record that was acknowledged before the call is looked at, whichever process wrote
- * it and whether or not it has been ingested: pending first, then the store, the direction in
- * which records move. With the store away, pending records are still found and the answer says
- * what is missing. Pages of one question do not shift while records arrive or move into the store,
+ * it and wherever it lies: pending first, then the spill, then the store, the direction in which
+ * records move, or it is counted as unsearched. With the store away, the others are still found and
+ * the answer says what is missing. Pages of one question do not shift while records arrive or move into the store,
  * and the event loop serves others meanwhile.
  */
 import { MemspoolError } from "../errors.ts";
@@ -24,6 +24,7 @@ import { LoopTurns } from "./loop-turns.ts";
 import type { SearchHit, SearchInput, SearchResult } from "./memory.ts";
 import type { MemoryParts } from "./parts.ts";
 import { PendingTerms } from "./pending-terms.ts";
+import { queuedTexts } from "./queued-texts.ts";
 import { matchesFilter, recordFilter } from "./record-filter.ts";
 import {
   cursorPrecision,
@@ -39,7 +40,7 @@ import { pageLimit } from "./whole-number.ts";
 /** The best this many of each side are scored; pages end there. */
 export const CANDIDATE_COUNT_MAX = 500;
 
-export type SearchParts = Pick<MemoryParts, "view" | "store" | "project" | "clock">;
+export type SearchParts = Pick<MemoryParts, "view" | "spill" | "store" | "project" | "clock">;
 
 interface Candidate extends KnownRecord {
   readonly measured: MeasuredText;
@@ -50,7 +51,7 @@ interface Hit {
   readonly score: number;
 }
 
-interface PendingTexts {
+interface QueuedCandidates {
   /** Those that hold any of the terms and pass the filter. */
   readonly candidates: readonly Candidate[];
   /** All, for the statistics. */
@@ -79,7 +80,7 @@ export class Search {
     if (terms.length === 0) return { results: [] };
 
     const turns = new LoopTurns();
-    const pending = await this.#pending(terms, filter, position?.m, turns);
+    const queued = await this.#queued(terms, filter, position?.m, turns);
     const stored = await askStore(() =>
       this.#parts.store.candidates({
         terms,
@@ -88,11 +89,11 @@ export class Search {
         ...(position === undefined ? {} : { ulidMax: position.m }),
       }),
     );
-    const candidates = await merge(pending, stored.value?.candidates ?? [], turns);
+    const candidates = await merge(queued, stored.value?.candidates ?? [], turns);
     const newest = position?.m ?? newestId(candidates);
     const statistics = position
       ? statisticsOf(position, terms)
-      : statisticsNow(terms, pending, stored.value);
+      : statisticsNow(terms, queued, stored.value);
     const ranked = rank(terms, candidates, statistics, newest).filter(
       ({ candidate: { ulid }, score }) =>
         position === undefined || isBehind({ ulid, score }, position),
@@ -118,18 +119,18 @@ export class Search {
             }),
           }
         : {}),
-      ...(pending.unloaded > 0 ? { unsearched: pending.unloaded } : {}),
+      ...(queued.unloaded > 0 ? { unsearched: queued.unloaded } : {}),
       ...(stored.error === undefined ? {} : { store_error: stored.error }),
     };
   }
 
-  async #pending(
+  async #queued(
     terms: readonly string[],
     filter: RecordFilter,
     ulidMax: string | undefined,
     turns: LoopTurns,
-  ): Promise<PendingTexts> {
-    const { envelopes, unloaded } = await this.#parts.view.texts();
+  ): Promise<QueuedCandidates> {
+    const { envelopes, stateOf, unloaded } = await queuedTexts(this.#parts);
     const superseded = supersessions(envelopes);
     const measured = new Map<string, MeasuredText>();
     const candidates: Candidate[] = [];
@@ -140,7 +141,7 @@ export class Search {
       if (ulidMax !== undefined && ulid > ulidMax) continue;
       if (text.frequencies.size === 0) continue;
       if (!matchesFilter(filter, record, appendedAt)) continue;
-      candidates.push({ ulid, appendedAt, record, state: "pending", measured: text });
+      candidates.push({ ulid, appendedAt, record, state: stateOf(ulid), measured: text });
     }
     return { candidates, measured, superseded, unloaded };
   }
@@ -148,22 +149,22 @@ export class Search {
 
 /** Both sides, each record once, with the newest id that supersedes it. */
 async function merge(
-  pending: PendingTexts,
+  queued: QueuedCandidates,
   stored: readonly StoredRecord[],
   turns: LoopTurns,
 ): Promise<Candidate[]> {
   const candidates: Candidate[] = [];
   for (const { ulid, appendedAt, record, supersededBy } of stored) {
-    const measured = pending.measured.get(ulid) ?? measureText(record);
+    const measured = queued.measured.get(ulid) ?? measureText(record);
     candidates.push({ ulid, appendedAt, record, state: "ingested", measured, supersededBy });
     await turns.worked(record.surface.length);
   }
   // A record that moved between the two looks is in both: the store has the last word.
   const inStore = new Set(stored.map(({ ulid }) => ulid));
-  candidates.push(...pending.candidates.filter(({ ulid }) => !inStore.has(ulid)));
+  candidates.push(...queued.candidates.filter(({ ulid }) => !inStore.has(ulid)));
   return candidates.map((candidate) => ({
     ...candidate,
-    supersededBy: newerId(candidate.supersededBy, pending.superseded.get(candidate.ulid)),
+    supersededBy: newerId(candidate.supersededBy, queued.superseded.get(candidate.ulid)),
   }));
 }
 
@@ -186,11 +187,11 @@ function rank(
 
 function statisticsNow(
   terms: readonly string[],
-  pending: PendingTexts,
+  queued: QueuedCandidates,
   stored: CandidateSet | undefined,
 ): TermStatistics {
   const inStore = new Set(stored?.candidates.map(({ ulid }) => ulid));
-  const others = [...pending.measured].filter(([ulid]) => !inStore.has(ulid));
+  const others = [...queued.measured].filter(([ulid]) => !inStore.has(ulid));
   const merged = mergeStatistics(
     stored ?? NO_STATISTICS,
     terms,

@@ -11,11 +11,16 @@ import type { CaptureCounts } from "./capture.ts";
 import type { AgeBucket, StatusReport } from "./memory.ts";
 import type { IngesterView, MemoryParts } from "./parts.ts";
 
-export type StatusParts = Omit<MemoryParts, "health" | "askToDrain" | "onCaptured">;
+export type StatusParts = Omit<MemoryParts, "health" | "askToDrain" | "onCaptured" | "events">;
 
 const STORE_ANSWER_MS = 2_000;
 /** Upper bounds of the age histogram in seconds. */
 const AGE_BOUNDS_S = [1, 10, 60, 600, 3_600, 86_400] as const;
+const WHEN_FULL: Readonly<Record<StatusReport["queue"]["overflow"], string>> = {
+  spill: "the oldest are spilled to make room",
+  reject: "captures are refused until there is room",
+  "drop-oldest": "the oldest are dropped to make room",
+};
 /** A backlog this old means that nobody drains. */
 export const BACKLOG_OLD_MS = 60_000;
 
@@ -24,15 +29,17 @@ export async function statusReport(
   counts: CaptureCounts,
 ): Promise<StatusReport> {
   const nowMs = parts.clock.nowMs();
-  const [pending, bytes, quarantined, ingester, store] = await Promise.all([
-    parts.view.refresh(),
+  const [{ pending, segments }, bytes, quarantined, ingester, store] = await Promise.all([
+    queued(parts),
     parts.view.pendingBytes(),
     quarantineNames(parts.fs, parts.queue.layout),
     parts.ingester(),
     storeStatus(parts),
   ]);
-  const ages = pending.ulids.map((ulid) => Math.max(0, nowMs - ulidTimeMs(ulid)));
-  const oldestAgeMs = ages[0] ?? null;
+  const ages = pending.ulids.map((ulid) => ageOf(ulid, nowMs));
+  // The oldest leave a full queue first, and a segment's name begins with its oldest id.
+  const oldest = [pending.ulids[0], segments[0]?.first].filter((ulid) => ulid !== undefined).sort();
+  const oldestAgeMs = oldest[0] === undefined ? null : ageOf(oldest[0], nowMs);
   const report: Omit<StatusReport, "state" | "reasons"> = {
     version: parts.version,
     pid: process.pid,
@@ -46,6 +53,9 @@ export async function statusReport(
       oldest_age_ms: oldestAgeMs,
       age_histogram: ageHistogram(ages),
       quarantined: quarantined.length,
+      spilled: segments.reduce((sum, { count }) => sum + count, 0),
+      max_records: parts.maxRecords,
+      overflow: parts.overflow,
     },
     counters: {
       captured: counts.captured,
@@ -65,6 +75,12 @@ export async function statusReport(
   return { ...report, state: "failing", reasons: [failing, ...reasons] };
 }
 
+/** Pending first: what is spilled between the two looks is in both, not in neither. */
+async function queued({ view, spill }: StatusParts) {
+  const pending = await view.refresh();
+  return { pending, segments: await spill.segments() };
+}
+
 /** One sentence for each thing that needs a look. */
 function reasonsOf(report: Omit<StatusReport, "state" | "reasons">): string[] {
   const { queue, store, ingester } = report;
@@ -80,7 +96,17 @@ function reasonsOf(report: Omit<StatusReport, "state" | "reasons">): string[] {
   if (queue.oldest_age_ms !== null && queue.oldest_age_ms > BACKLOG_OLD_MS) {
     const seconds = Math.round(queue.oldest_age_ms / 1_000);
     const who = ingester.leader ? "" : " and no process drains the queue";
-    reasons.push(`The oldest pending record is ${seconds} s old${who}.`);
+    const place = queue.spilled > 0 ? "queued" : "pending";
+    reasons.push(`The oldest ${place} record is ${seconds} s old${who}.`);
+  }
+  if (queue.depth >= queue.max_records) {
+    reasons.push(
+      `The queue is full, ${queue.depth} records are pending: ${WHEN_FULL[queue.overflow]}.`,
+    );
+  }
+  if (queue.spilled > 0) {
+    const records = queue.spilled === 1 ? "1 record is" : `${queue.spilled} records are`;
+    reasons.push(`${records} spilled; nothing is lost, they are ingested in their turn.`);
   }
   if (queue.quarantined > 0) {
     const records = queue.quarantined === 1 ? "1 record is" : `${queue.quarantined} records are`;
@@ -139,6 +165,10 @@ async function storeStatus(
   } finally {
     clearTimeout(timer);
   }
+}
+
+function ageOf(ulid: string, nowMs: number): number {
+  return Math.max(0, nowMs - ulidTimeMs(ulid));
 }
 
 /** @param ages in milliseconds */

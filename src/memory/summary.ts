@@ -10,7 +10,7 @@ export interface KnownRecord {
   /** ISO 8601. */
   readonly appendedAt: string;
   readonly record: MemoryRecord;
-  readonly state: "pending" | "ingested";
+  readonly state: "pending" | "spilled" | "ingested";
   readonly supersededBy?: string | undefined;
 }
 

@@ -15,8 +15,12 @@ import { pendingPath, type QueueLayout, quarantinedUlid } from "./layout.ts";
 
 /** What lies under a name: a verified envelope, or why it is none. */
 export type EnvelopeLook =
-  | { readonly envelope: Envelope; readonly fault?: undefined }
-  | { readonly envelope?: undefined; readonly fault: MemspoolError };
+  | { readonly envelope: Envelope; readonly bytes: Buffer; readonly fault?: undefined }
+  | {
+      readonly envelope?: undefined;
+      readonly bytes?: undefined;
+      readonly fault: MemspoolError;
+    };
 
 /** undefined if nothing is there. */
 export async function readPending(
@@ -24,7 +28,7 @@ export async function readPending(
   layout: QueueLayout,
   ulid: string,
 ): Promise<EnvelopeLook | undefined> {
-  return lookAt(fs, pendingPath(layout, ulid), ulid);
+  return lookAtEnvelope(fs, pendingPath(layout, ulid), ulid);
 }
 
 /**
@@ -38,7 +42,7 @@ export async function readQuarantined(
 ): Promise<EnvelopeLook | undefined> {
   let first: EnvelopeLook | undefined;
   for (const file of await quarantinedFiles(fs, layout, ulid)) {
-    const look = await lookAt(fs, join(layout.quarantineDir, file), ulid);
+    const look = await lookAtEnvelope(fs, join(layout.quarantineDir, file), ulid);
     if (look?.envelope) return look;
     first ??= look;
   }
@@ -58,7 +62,8 @@ export async function quarantinedFiles(
   return names.filter((name) => quarantinedUlid(name) === ulid).sort();
 }
 
-async function lookAt(
+/** undefined if nothing is at the path. @throws what is no system error */
+export async function lookAtEnvelope(
   fs: DurableFs,
   path: string,
   ulid: string,
@@ -69,7 +74,8 @@ async function lookAt(
     if (facts.bytes > ENVELOPE_BYTES_MAX) {
       return { fault: unreadable(ulid, `it is larger than ${ENVELOPE_BYTES_MAX} bytes`) };
     }
-    return { envelope: decodeEnvelope(await fs.read(path), ulid) };
+    const bytes = await fs.read(path);
+    return { envelope: decodeEnvelope(bytes, ulid), bytes };
   } catch (error) {
     if (error instanceof MemspoolError) return { fault: error };
     if (isErrno(error, "ENOENT")) return undefined;

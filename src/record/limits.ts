@@ -23,6 +23,9 @@ export const QUERY_CHARS_MAX = 10_240;
 export const SEARCH_LIMIT_DEFAULT = 10;
 export const PAGE_LIMIT_DEFAULT = 20;
 export const PAGE_LIMIT_MAX = 100;
+/** Quarantined records sent back by one call. */
+export const RETRY_COUNT_DEFAULT = 100;
+export const RETRY_COUNT_MAX = 10_000;
 export const CURSOR_CHARS_MAX = 1_024;
 export const SNIPPET_CHARS_MAX = 320;
 export const GET_CHARS_DEFAULT = 16_000;

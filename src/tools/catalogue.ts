@@ -8,6 +8,7 @@ import { memoryReceipt } from "./memory-receipt.ts";
 import { memoryRecent } from "./memory-recent.ts";
 import { memorySearch } from "./memory-search.ts";
 import { queueFlush } from "./queue-flush.ts";
+import { queueRetry } from "./queue-retry.ts";
 import { queueStatus } from "./queue-status.ts";
 
 export const TOOLS: readonly ToolDefinition[] = Object.freeze([
@@ -19,6 +20,7 @@ export const TOOLS: readonly ToolDefinition[] = Object.freeze([
   erase(memoryReceipt),
   erase(queueStatus),
   erase(queueFlush),
+  erase(queueRetry),
 ]);
 
 /**

@@ -6,10 +6,10 @@ import { defineTool } from "./define-tool.ts";
 export const memoryReceipt = defineTool({
   name: "memory_receipt",
   description:
-    "Ask what became of a captured record. Returns {ulid, state, …}: pending (durable, waits for " +
-    "the index), ingested (in the store), duplicate (the same as duplicate_of), quarantined (kept, " +
-    "but set aside for the reason given) or unknown (never captured here, unless store_error is " +
-    "there too).\n" +
+    "Ask what became of a captured record. Returns {ulid, state, …}: pending or spilled (durable, " +
+    "waits for the index), ingested (in the store), duplicate (the same as duplicate_of), " +
+    "quarantined (kept, but set aside for the reason given), dropped (lost: the queue was full) or " +
+    "unknown (never captured here, unless store_error is there too).\n" +
     'Example: {"ulid": "01JZX0W7Q2M3N4P5R6S7T8V9WA"}',
   inputSchema: z.strictObject({ ulid: ulidSchema }),
   outputSchema: z.object({

@@ -50,7 +50,7 @@ it("H1: on a sound directory every check of ours is ok, one line each", async ()
 it("H1: exits with 1 when degraded, and says what to do", async () => {
   app.memory.status = async () =>
     fakeStatus({
-      queue: { depth: 0, bytes: 0, oldest_age_ms: null, age_histogram: [], quarantined: 3 },
+      queue: { ...fakeStatus().queue, quarantined: 3 },
     });
   const { exitCode, status } = await doctor();
   expect(status.quarantine).toBe("degraded");

@@ -66,7 +66,7 @@ describe("search and recent", () => {
     expect(stdout).toContain("1.23");
     expect(stdout).not.toContain("\u001b");
     expect(stderr).toContain("--cursor abc");
-    expect(stderr).toContain("Not looked at: 4 pending records. Run: memspool drain");
+    expect(stderr).toContain("Not looked at: 4 records, pending or spilled. Run: memspool drain");
   });
 
   it("C1: an answer without the store is shown, and is exit code 1", async () => {
@@ -95,6 +95,28 @@ describe("search and recent", () => {
     expect(stdout).toContain("infra");
     expect(stdout).toContain("7");
     expect((await run(["recent", "--list", "shoes"])).exitCode).toBe(2);
+  });
+
+  it("C1: says of a record that is not in the store yet where it is", async () => {
+    const spilled = { ...summary, state: "spilled" as const };
+    app.memory.search = async () => ({
+      results: [
+        { ...spilled, score: 1 },
+        { ...summary, score: 0.5 },
+      ],
+    });
+    app.memory.recent = async () => ({ records: [spilled, summary] });
+    for (const argv of [["search", "x"], ["recent"]]) {
+      const { stdout } = await run(argv);
+      expect(stdout.match(/spilled/g), argv[0]).toHaveLength(1);
+      expect(stdout, argv[0]).not.toContain("ingested");
+    }
+  });
+
+  it("C1: tells an empty name from none", async () => {
+    app.memory.recent = async () => ({ names: [{ name: "", count: 1, last_at: summary.at }] });
+    expect((await run(["recent", "--list", "projects"])).stdout).toContain("(none)");
+    expect((await run(["recent", "--list", "tags"])).stdout).toContain('""');
   });
 
   it("C1: refuses a limit out of range", async () => {

@@ -38,6 +38,9 @@ describe("status", () => {
           oldest_age_ms: 65_000,
           age_histogram: [],
           quarantined: 2,
+          spilled: 7,
+          max_records: 500,
+          overflow: "drop-oldest",
         },
         ingester: {
           leader: { pid: 77, host: "h", since: "2026-03-01T09:30:00.000Z" },
@@ -59,6 +62,8 @@ describe("status", () => {
       "atlas",
       "12 pending (2.9 KiB)",
       "65.0 s",
+      "at most 500 pending, then the oldest are dropped",
+      "7 spilled",
       "2 in quarantine",
       "process 77",
     ]) {
@@ -154,6 +159,45 @@ describe("quarantine", () => {
       ulid: wanted,
       record: { surface: "the text\u001b[2J" },
     });
+  });
+
+  it("C1: retry sends one back, or all when that is asked for by name", async () => {
+    app.quarantine = [entry(1), entry(2)];
+    const one = await run(["quarantine", "retry", entry(1).ulid]);
+    expect(one).toMatchObject({ exitCode: 0, stdout: "1 record sent back, to be tried again\n" });
+    const all = await run(["quarantine", "retry", "--all", "--json"]);
+    expect(all.exitCode).toBe(0);
+    expect(all.json()).toMatchObject({ returned: 2, remaining: 0 });
+    const inputs = app.asked.filter(({ name }) => name === "retry").map(({ input }) => input);
+    expect(inputs).toMatchObject([{ ulid: entry(1).ulid }, { limit: 10_000 }]);
+    for (const argv of [[], [entry(1).ulid, "--all"]]) {
+      const refused = await run(["quarantine", "retry", ...argv]);
+      expect(refused).toMatchObject({ exitCode: 2, stdout: "" });
+      expect(refused.stderr).toContain("--all");
+    }
+    expect((await run(["quarantine", "retry", "--help"])).stdout).toContain("Examples:");
+  });
+
+  it("C1: retry says which records stay, and is then exit code 1", async () => {
+    const error = { code: "ENVELOPE_NOT_JSON", message: "cut \u001b[2J short" };
+    app.memory.retry = async ({ onProgress }) => {
+      onProgress?.({ done: 2, total: 5 });
+      const outcomes = [
+        { ulid: entry(1).ulid, state: "pending" as const },
+        { ulid: entry(2).ulid, state: "quarantined" as const, error },
+      ];
+      return { returned: 1, outcomes, remaining: 3 };
+    };
+    const { exitCode, stdout, stderr } = await run(["quarantine", "retry", "--all"], {
+      terminal: true,
+    });
+    expect(exitCode).toBe(1);
+    expect(stdout).toContain(`${entry(2).ulid} stays: ENVELOPE_NOT_JSON: cut \u241b[2J short`);
+    expect(stdout).toContain("3 not looked at");
+    expect(stderr).toContain("2/5");
+    app.memory.retry = async () => ({ returned: 0, outcomes: [], remaining: 0 });
+    const none = await run(["quarantine", "retry", "--all"]);
+    expect(none).toMatchObject({ exitCode: 0, stdout: "Nothing is in quarantine.\n" });
   });
 
   it("C1: show of an id that is not there is NOT_FOUND", async () => {

@@ -21,6 +21,7 @@ import {
   storeCheck,
 } from "../../src/health/health-checks.ts";
 import { runChecks } from "../../src/health/run-checks.ts";
+import { okStatus } from "../support/fake-memory.ts";
 
 let home: string;
 let queueDir: string;
@@ -185,7 +186,7 @@ it("H1: all checks together, with the parts' answers through ports", async () =>
     ...queueChecks(async () => {
       statusCalls++;
       return {
-        queue: { depth: 0, bytes: 0, oldest_age_ms: null, age_histogram: [], quarantined: 1 },
+        queue: { ...okStatus().queue, quarantined: 1 },
         ingester: {
           leader: null,
           this_process_leads: false,

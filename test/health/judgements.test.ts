@@ -20,6 +20,9 @@ function status(queue: Partial<StatusReport["queue"]>, ingester = {}) {
       oldest_age_ms: null,
       age_histogram: [],
       quarantined: 0,
+      spilled: 0,
+      max_records: 10_000,
+      overflow: "spill" as const,
       ...queue,
     },
     ingester: {
@@ -144,6 +147,20 @@ describe("ingester, backlog, quarantine", () => {
     const delayed = { code: "STORE_UNAVAILABLE", until: "", failures: 4 };
     const result = judgeBacklog(status({ depth: 3, oldest_age_ms: 90_000 }, { delayed }));
     expect(result.detail).toContain("STORE_UNAVAILABLE");
+  });
+
+  it("H1: spilled records wait as pending ones do, also when none is pending", () => {
+    const young = status({ spilled: 5, oldest_age_ms: 1_000 });
+    expect(judgeBacklog(young)).toMatchObject({
+      status: "ok",
+      detail: "0 pending and 5 spilled, the oldest for 1 s",
+    });
+    const old = status({ spilled: 5, oldest_age_ms: 60_001 });
+    expect(judgeBacklog(old).status).toBe("degraded");
+    expect(judgeLease(old)).toMatchObject({
+      status: "degraded",
+      detail: "no process drains, though 5 records wait",
+    });
   });
 
   it("H1: quarantined records are degraded", () => {

@@ -33,6 +33,9 @@ describe("status", () => {
           { count: 0 },
         ],
         quarantined: 0,
+        spilled: 0,
+        max_records: 10_000,
+        overflow: "spill",
       },
       counters: { captured: 0, capture_failures: 0, ingested: 0, duplicates: 0, quarantined: 0 },
       ingester: {

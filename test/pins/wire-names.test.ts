@@ -166,5 +166,6 @@ it("the tools, their arguments and the fields of their answers", () => {
     ],
     ["queue_status", "", "state, reasons, queue, counters, ingester, store, error"],
     ["queue_flush", "timeout_ms integer", "drained, remaining, ms, error"],
+    ["queue_retry", "ulid string, limit integer", "returned, outcomes, remaining, error"],
   ]);
 });

@@ -40,7 +40,16 @@ export function fakeStatus(changes: Partial<StatusReport> = {}): StatusReport {
     reasons: [],
     data_dir: "/data",
     project: "",
-    queue: { depth: 0, bytes: 0, oldest_age_ms: null, age_histogram: [], quarantined: 0 },
+    queue: {
+      depth: 0,
+      bytes: 0,
+      oldest_age_ms: null,
+      age_histogram: [],
+      quarantined: 0,
+      spilled: 0,
+      max_records: 10_000,
+      overflow: "spill",
+    },
     counters: { captured: 0, capture_failures: 0, ingested: 0, duplicates: 0, quarantined: 0 },
     ingester: {
       leader: null,
@@ -147,6 +156,12 @@ function makeMemory(fake: FakeApp): Memory {
         entries: [],
         totals: { ...none, deleted: { ...none, incomplete: false } },
       };
+    },
+    retry: async (input) => {
+      note("retry", input);
+      const wanted = fake.quarantine.filter(({ ulid }) => [ulid, undefined].includes(input.ulid));
+      const outcomes = wanted.map(({ ulid }) => ({ ulid, state: "pending" as const }));
+      return { returned: outcomes.length, outcomes, remaining: 0 };
     },
     flush: async () => ({ drained: 0, remaining: 0, ms: 1 }),
     onChange: () => () => {},

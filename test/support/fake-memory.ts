@@ -24,6 +24,8 @@ import type {
   RecentInput,
   RecentResult,
   RecordSummary,
+  RetryInput,
+  RetryResult,
   SearchInput,
   SearchResult,
   StatusReport,
@@ -171,6 +173,29 @@ export class FakeMemory implements Memory {
     };
   }
 
+  async retry(input: RetryInput): Promise<RetryResult> {
+    this.#called("retry");
+    const { ulid, limit = this.quarantine.length } = input;
+    const wanted = this.quarantine.filter((entry) => ulid === undefined || entry.ulid === ulid);
+    if (ulid !== undefined && wanted.length === 0) {
+      throw new MemspoolError("NOT_FOUND", `Nothing of ${ulid} is in quarantine.`);
+    }
+    const looked = wanted.slice(0, limit);
+    // What was damaged stays, as it does in the real one.
+    const stays = (code: string) => code.startsWith("ENVELOPE_");
+    this.quarantine = this.quarantine.filter(
+      (entry) => !looked.includes(entry) || stays(entry.code),
+    );
+    const outcomes = looked.map(({ ulid, code, message }) =>
+      stays(code)
+        ? { ulid, state: "quarantined" as const, error: { code, message } }
+        : { ulid, state: "pending" as const },
+    );
+    const returned = outcomes.filter(({ state }) => state === "pending").length;
+    input.onProgress?.({ done: looked.length, total: wanted.length });
+    return { returned, outcomes, remaining: wanted.length - looked.length };
+  }
+
   async flush({ signal, onProgress }: FlushInput): Promise<FlushResult> {
     this.#called("flush");
     const total = this.kept.size;
@@ -249,7 +274,16 @@ export function okStatus(): StatusReport {
     reasons: [],
     data_dir: "/data",
     project: "",
-    queue: { depth: 0, bytes: 0, oldest_age_ms: null, age_histogram: [], quarantined: 0 },
+    queue: {
+      depth: 0,
+      bytes: 0,
+      oldest_age_ms: null,
+      age_histogram: [],
+      quarantined: 0,
+      spilled: 0,
+      max_records: 10_000,
+      overflow: "spill",
+    },
     counters: { captured: 0, capture_failures: 0, ingested: 0, duplicates: 0, quarantined: 0 },
     ingester: {
       leader: null,

@@ -2,7 +2,7 @@
  * Everything that the memory stands on, for real: a queue and a SQLite store in a fresh directory.
  * The store can be taken away, and something can be made to happen just before it is asked.
  */
-import { readFileSync, unlinkSync } from "node:fs";
+import { mkdirSync, readFileSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { MemspoolError } from "../../src/errors.ts";
@@ -14,8 +14,15 @@ import { type Clock, systemClock } from "../../src/platform/clock.ts";
 import { nodeDurableFsSync } from "../../src/platform/durable-fs-sync.ts";
 import { CaptureQueue } from "../../src/queue/capture-queue.ts";
 import { pendingPath, type QueueLayout } from "../../src/queue/layout.ts";
+import { OverflowView } from "../../src/queue/overflow-view.ts";
 import { PendingView } from "../../src/queue/pending-view.ts";
 import { quarantine } from "../../src/queue/quarantine.ts";
+import {
+  encodeSegment,
+  newSegmentName,
+  readSegment,
+  segmentPath,
+} from "../../src/queue/spill-segment.ts";
 import { decodeEnvelope } from "../../src/record/envelope.ts";
 import type { MemoryStore, StoreReader } from "../../src/store/memory-store.ts";
 import { openStore } from "../../src/store/open-store.ts";
@@ -28,6 +35,10 @@ export interface MemoryBenchOptions {
   readonly clock?: Clock;
   /** Bound on pending texts in memory. */
   readonly viewBytesMax?: number;
+  /** Bound on spilled ones. */
+  readonly spillBytesMax?: number;
+  readonly maxRecords?: number;
+  readonly overflow?: MemoryParts["overflow"];
 }
 
 export class MemoryBench {
@@ -35,6 +46,7 @@ export class MemoryBench {
   readonly layout: QueueLayout;
   readonly queue: CaptureQueue;
   readonly view: PendingView;
+  readonly spillView: OverflowView;
   readonly store: MemoryStore;
   readonly disk: Faulty<MemoryParts["fs"]>;
   readonly events = new RecordedEvents();
@@ -63,14 +75,21 @@ export class MemoryBench {
     const { viewBytesMax: textBytesMax } = options;
     const limits = textBytesMax === undefined ? {} : { textBytesMax };
     this.view = new PendingView(fs, this.layout, this.clock, limits);
+    const { spillBytesMax } = options;
+    const spillLimits = spillBytesMax === undefined ? {} : { textBytesMax: spillBytesMax };
+    this.spillView = new OverflowView(fs, this.layout, this.clock, spillLimits);
     this.memory = createMemory(
       {
         queue: this.queue,
         view: this.view,
+        spill: this.spillView,
+        maxRecords: options.maxRecords ?? 10_000,
+        overflow: options.overflow ?? "spill",
         store: this.#reader(),
         storeExists: async () => this.storeExists,
         fs,
         clock: this.clock,
+        events: this.events,
         dataDir: home,
         project: options.project ?? "",
         version: "0.0.0",
@@ -131,6 +150,30 @@ export class MemoryBench {
   async ingest(ulid: string): Promise<void> {
     await this.commit(ulid);
     unlinkSync(this.path(ulid));
+  }
+
+  /** What a full queue does: the records are in one segment, and no longer pending. */
+  spill(...ulids: string[]): string {
+    const name = this.copyToSpill(...ulids);
+    for (const ulid of ulids) unlinkSync(this.path(ulid));
+    return name;
+  }
+
+  /** Its first step: the records are in both places. @returns the segment's name */
+  copyToSpill(...ulids: string[]): string {
+    const [first = "", ...rest] = ulids;
+    const name = newSegmentName(first, rest.at(-1) ?? first, ulids.length);
+    const bytes = encodeSegment(ulids.map((ulid) => readFileSync(this.path(ulid))));
+    mkdirSync(this.layout.overflowDir, { recursive: true });
+    writeFileSync(segmentPath(this.layout, name), bytes);
+    return name;
+  }
+
+  /** What the ingester does with a segment: all its records are in the store, and it is gone. */
+  async ingestSegment(name: string): Promise<void> {
+    const { envelopes } = readSegment(readFileSync(segmentPath(this.layout, name)));
+    await this.store.commitBatch(envelopes);
+    unlinkSync(segmentPath(this.layout, name));
   }
 
   /** What the ingester does with a record that is at fault. */

@@ -28,6 +28,7 @@ describe("the catalogue of tools", () => {
       "memory_receipt",
       "queue_status",
       "queue_flush",
+      "queue_retry",
     ]);
     expect(Object.isFrozen(TOOLS)).toBe(true);
     expect(TOOLS.every((tool) => Object.isFrozen(tool))).toBe(true);

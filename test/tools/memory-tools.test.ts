@@ -286,6 +286,56 @@ describe("queue_status and queue_flush", () => {
   });
 });
 
+describe("queue_retry", () => {
+  const entry = (n: number, code = "IDEMPOTENCY_CONFLICT") => ({
+    ulid: `01JQ7Z8X9YABCDEFGHJKMN${String(n).padStart(4, "0")}`,
+    file: `pending-${n}.json`,
+    bytes: 100,
+    code,
+    message: `why ${"x".repeat(500)}`,
+    attempts: 1,
+    quarantined_at: "2026-03-01T09:30:00.000Z",
+  });
+
+  it("T10: sends one record back, or all, and says which stay and why", async () => {
+    memory.quarantine = [entry(1), entry(2), entry(3, "ENVELOPE_NOT_JSON")];
+    const one = await call("queue_retry", { ulid: entry(2).ulid });
+    expect(one.structured).toEqual({
+      returned: 1,
+      outcomes: [{ ulid: entry(2).ulid, state: "pending" }],
+      remaining: 0,
+    });
+    const { structured } = await call("queue_retry", { limit: 1 });
+    expect(structured).toMatchObject({ returned: 1, remaining: 1 });
+    const rest = await call("queue_retry");
+    expect(rest.structured).toMatchObject({
+      returned: 0,
+      outcomes: [{ state: "quarantined", error: { code: "ENVELOPE_NOT_JSON" } }],
+    });
+  });
+
+  it("T10: an answer about as many records as may be asked for fits", async () => {
+    memory.quarantine = Array.from({ length: 150 }, (_, n) => entry(n, "ENVELOPE_NOT_JSON"));
+    const { structured, isError, text } = await call("queue_retry");
+    expect(isError).toBe(false);
+    expect(text.length).toBeLessThanOrEqual(ANSWER_CHARS_MAX);
+    expect(structured).toMatchObject({ remaining: 50 });
+    expect(structured.outcomes).toHaveLength(100);
+  });
+
+  it("T10: refuses what is no id, an id that is not there, and unknown arguments", async () => {
+    const codes = [];
+    for (const args of [{ ulid: "x" }, { ulid: entry(1).ulid }, { limit: 0 }, { all: true }]) {
+      codes.push((await call("queue_retry", args)).structured.error);
+    }
+    expect(codes).toMatchObject(
+      ["INVALID_ARGUMENT", "NOT_FOUND", "INVALID_ARGUMENT", "INVALID_ARGUMENT"].map((code) => ({
+        code,
+      })),
+    );
+  });
+});
+
 /** Resolves once the memory was asked for the operation. */
 function callStarted(name: string): Promise<void> {
   return new Promise((resolve) => {
