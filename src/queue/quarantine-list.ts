@@ -3,11 +3,11 @@
  * sizes and reason files; no record.
  */
 import { join } from "node:path";
-import { z } from "zod";
 import type { DurableFs } from "../platform/durable-fs.ts";
 import { isErrno } from "../platform/errno.ts";
 import { type QueueLayout, quarantinedUlid } from "./layout.ts";
 import { reasonPath } from "./quarantine.ts";
+import { decodeReason, type ReasonFile } from "./reason-file.ts";
 import { parseSegmentName } from "./spill-segment.ts";
 
 export interface QuarantineEntry {
@@ -23,13 +23,6 @@ export interface QuarantineEntry {
   /** ISO 8601. */
   readonly quarantinedAt: string;
 }
-
-const reasonSchema = z.object({
-  code: z.string(),
-  message: z.string(),
-  attempts: z.int(),
-  quarantined_at: z.string(),
-});
 
 /** File names of damaged segments and then of envelopes, each oldest id first. */
 export async function quarantineNames(fs: DurableFs, layout: QueueLayout): Promise<string[]> {
@@ -73,10 +66,10 @@ function firstUlid(file: string): string | undefined {
   return quarantinedUlid(file) ?? parseSegmentName(file)?.first;
 }
 
-async function readReason(fs: DurableFs, path: string) {
+async function readReason(fs: DurableFs, path: string): Promise<ReasonFile | undefined> {
   try {
-    return reasonSchema.safeParse(JSON.parse((await fs.read(path)).toString("utf8"))).data;
+    return decodeReason(await fs.read(path));
   } catch {
-    return undefined; // missing or torn: the envelope itself is what counts
+    return undefined; // missing or not readable: the envelope itself is what counts
   }
 }

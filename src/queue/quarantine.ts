@@ -17,6 +17,7 @@ import {
 import { isErrno, NO_LINK_ERRNOS } from "../platform/errno.ts";
 import { ENVELOPE_BYTES_MAX } from "../record/limits.ts";
 import { pendingPath, type QueueLayout } from "./layout.ts";
+import { encodeReason } from "./reason-file.ts";
 import { readRegularFile } from "./segment-file.ts";
 
 export interface QuarantineReason {
@@ -77,7 +78,7 @@ export function writeReason(
 ): void {
   parts.fs.replace(
     reasonPath(path),
-    JSON.stringify({
+    encodeReason({
       ulid,
       code: reason.code,
       message: reason.message,
