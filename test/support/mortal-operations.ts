@@ -9,6 +9,7 @@ import { pendingPath, tempPath } from "../../src/queue/layout.ts";
 import { readEnvelope } from "../../src/queue/read-envelope.ts";
 import { recover } from "../../src/queue/recover.ts";
 import type { CommitItem } from "../../src/store/memory-store.ts";
+import { BROKEN_OVERFLOW, OVERFLOW_OPERATIONS } from "./mortal-overflow.ts";
 import {
   capture,
   committing,
@@ -91,6 +92,7 @@ export const OPERATIONS: readonly MortalOperation[] = [
   { name: "ingest by batch", prepare: (scene) => withPending(scene, 4), run: drainAll },
   { name: "quarantine", prepare: withSpoiled, run: (scene) => drainAll(scene, 1) },
   { name: "recovery", prepare: withLeftovers, run: recoverOnce },
+  ...OVERFLOW_OPERATIONS,
 ];
 
 export const RECOVERY: MortalOperation = {
@@ -151,4 +153,5 @@ export const BROKEN: readonly MortalOperation[] = [
     run: writeInPlace,
     broken: true,
   },
+  ...BROKEN_OVERFLOW,
 ];

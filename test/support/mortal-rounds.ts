@@ -37,7 +37,7 @@ export interface Death {
 
 const SIDE_BY_SIDE = 2;
 /** A recovery has fewer steps than this, or does not end. */
-const RECOVERY_DEATHS_MAX = LONG_FORM ? 60 : 2;
+const RECOVERY_DEATHS_MAX = LONG_FORM ? 60 : 1;
 const COUNTED: MortalTask["counted"] = LONG_FORM ? "every" : "changing";
 
 export interface MortalBench {

@@ -4,8 +4,11 @@ import { cpSync, existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { nodeDurableFs } from "../../src/platform/durable-fs.ts";
 import { nodeDurableFsSync } from "../../src/platform/durable-fs-sync.ts";
+import { auditTail } from "../../src/queue/audit-read.ts";
 import { isLeftover, markUlid, pendingPath, quarantinedUlid } from "../../src/queue/layout.ts";
 import { readEnvelope } from "../../src/queue/read-envelope.ts";
+import { parseSegmentName, readSegment } from "../../src/queue/spill-segment.ts";
+import { decodeEnvelope } from "../../src/record/envelope.ts";
 import type { Acknowledgement } from "./capturing-server.ts";
 import type { MortalTask } from "./mortal-child.ts";
 import type { MortalOperation } from "./mortal-operations.ts";
@@ -14,6 +17,7 @@ import { damage, storedRows } from "./stored-truth.ts";
 
 /** Far enough for marks to be stale and temp files to be old; ids stay believable. */
 export const LATER_MS = 2 * 3_600_000;
+const AUDIT_BYTES_MAX = 1_048_576;
 
 export interface MortalRun {
   readonly attempted: string[];
@@ -131,16 +135,23 @@ export async function finishAndJudge(
 ): Promise<Verdict> {
   const scene = ownScene(home, LATER_MS);
   const torn = tornNames(scene).filter((ulid) => !prepared.spoiled.has(ulid));
+  torn.push(...tornSegments(scene));
   await drainAll(scene, 1);
   const rows = await storedRows(home);
   const acknowledged = [...prepared.acknowledged, ...run.acknowledged];
+  const stored = new Set(rows.map(({ ulid }) => ulid));
+  const aside = quarantined(scene);
+  const dropped = droppedIds(scene);
+  // What is not in the store may lie in quarantine, or have been lost on purpose.
+  const excused = ({ ulid, surface }: Acknowledgement) =>
+    prepared.spoiled.has(ulid) ||
+    (!stored.has(ulid) && (dropped.has(ulid) || textOf(aside.get(ulid), ulid) === surface));
   const found = damage(
-    acknowledged.filter(({ ulid }) => !prepared.spoiled.has(ulid)),
+    acknowledged.filter((one) => !excused(one)),
     rows,
   );
   const known = new Set([...prepared.attempted, ...run.attempted]);
   const invented = rows.filter(({ surface }) => !known.has(surface)).map(({ ulid }) => ulid);
-  const aside = quarantined(scene);
   const asideLost = [...prepared.spoiled.keys()].filter((ulid) => !aside.has(ulid));
   const asideAltered = [...prepared.spoiled].filter(
     ([ulid, bytes]) => aside.has(ulid) && !aside.get(ulid)?.equals(bytes),
@@ -151,6 +162,31 @@ export async function finishAndJudge(
     twice: found.twice,
     rubbish: leftBehind(scene),
   };
+}
+
+/** What the audit log says was lost on purpose. */
+function droppedIds(scene: MortalScene): Set<string> {
+  const lines = [...auditTail(nodeDurableFsSync, scene.layout, AUDIT_BYTES_MAX)];
+  const dropped = lines.filter(({ disposition }) => disposition === "dropped");
+  return new Set(dropped.map((line) => line.dropped_ulid));
+}
+
+/** Visible segments that do not hold what their name says. */
+function tornSegments({ layout }: MortalScene): string[] {
+  return listIfThere(() => readdirSync(layout.overflowDir)).filter((name) => {
+    const segment = parseSegmentName(name);
+    if (!segment) return false;
+    const { envelopes } = readSegment(readFileSync(join(layout.overflowDir, name)));
+    return envelopes.length !== segment.count;
+  });
+}
+
+function textOf(bytes: Buffer | undefined, ulid: string): string | undefined {
+  try {
+    return bytes && decodeEnvelope(bytes, ulid).record.surface;
+  } catch {
+    return undefined; // damaged: nobody's text
+  }
 }
 
 function quarantined(scene: MortalScene): Map<string, Buffer> {
