@@ -12,6 +12,12 @@ const PROGRAMS = [
     needed: process.platform === "linux",
     without: "tests that count system calls and inject faults into them are skipped",
   },
+  {
+    name: "mkfs.vfat",
+    debianPackage: "dosfstools",
+    needed: process.platform === "linux",
+    without: "the test on a file system without hard links is skipped",
+  },
 ];
 
 function pathOf(program) {

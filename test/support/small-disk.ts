@@ -31,10 +31,20 @@ export function fatDisk(context: TestContext): string {
   return directory;
 }
 
+/** A tmpfs that becomes read-only when told to. */
+export function readOnlyDisk(context: TestContext): { disk: string; makeReadOnly: () => void } {
+  const disk = smallDisk(context, "size=1m");
+  const makeReadOnly = () => {
+    const { status, stderr } = spawnSync("mount", ["-o", "remount,ro", disk], { encoding: "utf8" });
+    if (status !== 0) throw new Error(stderr);
+  };
+  return { disk, makeReadOnly };
+}
+
 function mountOrSkip(context: TestContext, args: readonly string[], directory: string): void {
   const { status, stderr, error } = spawnSync("mount", args, { encoding: "utf8" });
   if (error) skip(context, "mount is not installed");
-  if (status !== 0) skip(context, `this user may not mount (${stderr.trim()})`);
+  if (status !== 0) skip(context, `can not be mounted here: ${stderr.split("\n")[0]}`);
   onTestFinished(() => {
     spawnSync("umount", ["-l", directory]);
   });
