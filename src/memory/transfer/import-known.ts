@@ -1,0 +1,62 @@
+/**
+ * Which of an export's records are here already, wherever they are.
+ *
+ * Guarantees: looks in the direction in which records move (pending, spill, store, quarantine).
+ * What arrives between the look and the capture is no harm: the capture is idempotent by id.
+ */
+import type { DurableFs } from "../../platform/durable-fs.ts";
+import { type QueueLayout, quarantinedUlid } from "../../queue/layout.ts";
+import { quarantineNames } from "../../queue/quarantine-list.ts";
+import { readPending, readQuarantined } from "../../queue/read-pending.ts";
+import { readSegment, segmentPath, sortSegments } from "../../queue/spill-segment.ts";
+import type { MemoryStore } from "../../store/memory-store.ts";
+
+export interface KnownParts {
+  readonly fs: DurableFs;
+  readonly layout: QueueLayout;
+  /** Absent if nothing was ever ingested. */
+  readonly store: Pick<MemoryStore, "lookup"> | undefined;
+}
+
+/** @returns for each id that is here the hashes of its texts */
+export async function knownHashes(
+  parts: KnownParts,
+  ulids: readonly string[],
+): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
+  const { fs, layout, store } = parts;
+  const found = new Map<string, Set<string>>();
+  const add = (ulid: string, sha256: string | undefined) => {
+    if (sha256 === undefined) return;
+    const hashes = found.get(ulid) ?? new Set();
+    found.set(ulid, hashes.add(sha256));
+  };
+  for (const ulid of ulids) {
+    add(ulid, (await readPending(fs, layout, ulid))?.envelope?.sha256);
+  }
+  await eachSpilled(parts, ulids, add);
+  for (const [ulid, { sha256 }] of (await store?.lookup(ulids)) ?? []) add(ulid, sha256);
+  const names = await quarantineNames(fs, layout);
+  const quarantined = new Set(names.map(quarantinedUlid));
+  for (const ulid of ulids) {
+    if (!quarantined.has(ulid)) continue;
+    add(ulid, (await readQuarantined(fs, layout, ulid))?.envelope?.sha256);
+  }
+  return found;
+}
+
+async function eachSpilled(
+  { fs, layout }: KnownParts,
+  ulids: readonly string[],
+  add: (ulid: string, sha256: string) => void,
+): Promise<void> {
+  const segments = sortSegments(await fs.names(layout.overflowDir).catch(() => []));
+  for (const { name, first, last } of segments) {
+    const inside = new Set(ulids.filter((ulid) => first <= ulid && ulid <= last));
+    if (inside.size === 0) continue;
+    // Gone: its records are in the store, which is asked next.
+    const file = await fs.read(segmentPath(layout, name)).catch(() => Buffer.alloc(0));
+    for (const { ulid, sha256 } of readSegment(file).envelopes) {
+      if (inside.has(ulid)) add(ulid, sha256);
+    }
+  }
+}
