@@ -1,5 +1,6 @@
 /**
- * One pass of `ingestPending`: record by record, each under its mark.
+ * One pass of `ingestPending`: spilled records first (ingest-segments.ts), then what is pending,
+ * record by record, each under its mark.
  *
  * Guarantees: a record is read only after it is claimed, so one that another process has just
  * ingested is not handled again; the envelope goes before the mark, for the same reason. A record's
@@ -15,6 +16,7 @@ import type { MemoryRecord } from "../record/memory-record.ts";
 import { isFarAhead } from "../record/record-id.ts";
 import { type Claim, Claims, MARK_TOUCH_MS } from "./claim.ts";
 import { HighWater } from "./high-water.ts";
+import { IngestSegments } from "./ingest-segments.ts";
 import { pendingPath } from "./layout.ts";
 import { LedgerSync } from "./ledger-sync.ts";
 import type { MarkMemory } from "./mark-memory.ts";
@@ -46,6 +48,7 @@ export class IngestPass {
   readonly #claims: Claims;
   readonly #highWater: HighWater;
   readonly #ledger: LedgerSync;
+  readonly #segments: IngestSegments;
   readonly #unknownVersions = new Set<string>();
   #recovered = false;
 
@@ -54,6 +57,12 @@ export class IngestPass {
     this.#claims = new Claims(parts.fs, parts.layout, parts.clock, parts.markMemory);
     this.#highWater = new HighWater(parts.fs, parts.layout, parts.clock);
     this.#ledger = new LedgerSync(parts.fs, parts.layout, parts.clock);
+    this.#segments = new IngestSegments({
+      ...parts,
+      claims: this.#claims,
+      ledger: this.#ledger,
+      highWater: this.#highWater,
+    });
   }
 
   async run(handler: RecordHandler): Promise<number> {
@@ -63,6 +72,15 @@ export class IngestPass {
     const newest = ulids.findLast((ulid) => !isFarAhead(ulid, nowMs));
     let ingestedCount = 0;
     const failures: unknown[] = [];
+    // They hold the older ones. What is spilled from now on is in the next pass's segments.
+    await this.#segments.run({
+      handle: (claim, { ulid, record, appendedAt }, attempt) =>
+        this.#handle(claim, () => handler(record, { ulid, appendedAt, attempt })),
+      onIngested: () => {
+        ingestedCount++;
+      },
+      onFailure: (error) => failures.push(error),
+    });
     for (const [index, ulid] of ulids.entries()) {
       if (index % TURN_COUNT === TURN_COUNT - 1) await nextTurn();
       try {

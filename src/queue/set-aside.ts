@@ -7,7 +7,7 @@
 import { type ErrorCode, MemspoolError } from "../errors.ts";
 import type { Events } from "../events/catalogue.ts";
 import type { Claim } from "./claim.ts";
-import { type QuarantineParts, quarantine } from "./quarantine.ts";
+import { type QuarantineParts, type QuarantineReason, quarantine } from "./quarantine.ts";
 import { withReserve } from "./reserve.ts";
 import { nextAttempt } from "./retry-schedule.ts";
 
@@ -57,17 +57,21 @@ export function setAsideForGood(
   error: unknown,
   attempts: number,
 ): void {
-  const code = codeOf(error);
-  const message =
-    error instanceof MemspoolError ? error.message : "The handler refused the record.";
-  const reason = { code, message, attempts };
+  const reason = reasonOf(error, attempts);
   const file = withReserve(parts, () => quarantine(parts, claim.ulid, reason));
   claim.release();
   if (file !== undefined) {
-    parts.events.emit("capture_quarantined", { ulid: claim.ulid, code, attempts });
+    parts.events.emit("capture_quarantined", { ulid: claim.ulid, code: reason.code, attempts });
   }
 }
 
-function codeOf(error: unknown): ErrorCode {
+/** What a reason file says of a failure. A text that is not ours may quote the record: not that. */
+export function reasonOf(error: unknown, attempts: number): QuarantineReason {
+  const message =
+    error instanceof MemspoolError ? error.message : "The handler refused the record.";
+  return { code: codeOf(error), message, attempts };
+}
+
+export function codeOf(error: unknown): ErrorCode {
   return error instanceof MemspoolError ? error.code : "INTERNAL";
 }

@@ -1,0 +1,163 @@
+/**
+ * The spilled part of `ingestPending`: hands the records of segments to the handler, oldest first,
+ * before what is pending.
+ *
+ * Guarantees: a segment is removed only when the handler has returned for each of its records, or
+ * the record is durable in quarantine; a failed record stays in its segment and stops nobody. While
+ * a segment is worked on, the mark of its oldest record is held and touched, so that other
+ * processes that use marks pass it over. Does not guarantee one call of the handler a record: after
+ * a crash, or in another process, all of a segment that is still there are handed out again, and
+ * attempts count from one.
+ */
+import { CaptureQueueSchemaError, MemspoolError } from "../errors.ts";
+import { unlinkIfThere } from "../platform/durable-fs-sync.ts";
+import type { Claim, Claims } from "./claim.ts";
+import type { HighWater } from "./high-water.ts";
+import { type LedgerSync, oldestAppendMs } from "./ledger-sync.ts";
+import { isWaiting, type MarkState, NO_ATTEMPTS } from "./mark-state.ts";
+import { quarantineBytes, quarantineSegment } from "./quarantine-spilled.ts";
+import type { ReadEnvelope } from "./read-envelope.ts";
+import { nextAttempt } from "./retry-schedule.ts";
+import { listSegmentsSync, readSegmentFile } from "./segment-file.ts";
+import { codeOf, isPermanent, reasonOf, type SetAsideParts } from "./set-aside.ts";
+import {
+  readSegment,
+  type SegmentContent,
+  type SegmentName,
+  segmentPath,
+} from "./spill-segment.ts";
+
+export interface IngestSegmentsParts extends SetAsideParts {
+  readonly claims: Claims;
+  readonly ledger: LedgerSync;
+  readonly highWater: HighWater;
+}
+
+export interface SegmentsDrive {
+  /** Calls the handler while the claim is touched. */
+  readonly handle: (claim: Claim, envelope: ReadEnvelope, attempt: number) => Promise<void>;
+  /** After a record that the handler took. */
+  readonly onIngested: () => void;
+  readonly onFailure: (error: unknown) => void;
+}
+
+/** What this process knows of a segment that could not go yet. */
+interface SegmentMemory {
+  readonly settled: Set<string>;
+  readonly states: Map<string, MarkState>;
+}
+
+export class IngestSegments {
+  readonly #parts: IngestSegmentsParts;
+  readonly #memories = new Map<string, SegmentMemory>();
+
+  constructor(parts: IngestSegmentsParts) {
+    this.#parts = parts;
+  }
+
+  /** @throws the system error of the overflow directory; all others go to `onFailure` */
+  async run(drive: SegmentsDrive): Promise<void> {
+    for (const segment of listSegmentsSync(this.#parts.fs, this.#parts.layout)) {
+      try {
+        await this.#ingest(segment, drive);
+      } catch (error) {
+        drive.onFailure(error);
+      }
+    }
+  }
+
+  async #ingest(segment: SegmentName, drive: SegmentsDrive): Promise<void> {
+    const { fs, layout, claims } = this.#parts;
+    const claim = claims.take(segment.first, { dueOrNot: true });
+    if (!claim) return; // another process is at it
+    try {
+      const file = readSegmentFile(fs, layout, segment.name);
+      if (!file) return; // gone since we listed
+      const memory = this.#memoryOf(segment);
+      const content = readSegment(file);
+      for (const envelope of content.envelopes) {
+        if (!memory.settled.has(envelope.ulid)) await this.#one(claim, envelope, memory, drive);
+      }
+      const isDone = content.envelopes.every(({ ulid }) => memory.settled.has(ulid));
+      if (isDone) this.#finish(segment, content, drive);
+    } finally {
+      if (claim.state.attempts === 0) claim.release();
+      else claim.fail(claim.state); // the mark of a pending twin that failed before
+    }
+  }
+
+  async #one(
+    claim: Claim,
+    envelope: ReadEnvelope,
+    memory: SegmentMemory,
+    drive: SegmentsDrive,
+  ): Promise<void> {
+    const { ulid } = envelope;
+    const state = memory.states.get(ulid) ?? NO_ATTEMPTS;
+    if (isWaiting(state, this.#parts.clock.nowMs())) return;
+    try {
+      await drive.handle(claim, envelope, state.attempts + 1);
+      memory.settled.add(ulid);
+      drive.onIngested();
+    } catch (error) {
+      drive.onFailure(error);
+      this.#fail(envelope, state, memory, error);
+    }
+  }
+
+  #fail(envelope: ReadEnvelope, state: MarkState, memory: SegmentMemory, error: unknown): void {
+    const { clock, events, attemptsMax } = this.#parts;
+    const { ulid, bytes } = envelope;
+    const attempts = state.attempts + 1;
+    if (!isPermanent(error)) {
+      memory.states.set(ulid, { attempts, faults: state.faults });
+      return;
+    }
+    const faults = state.faults + 1;
+    const code = codeOf(error);
+    const next = nextAttempt(faults, attemptsMax);
+    if (next.kind === "quarantine") {
+      if (quarantineBytes(this.#parts, ulid, bytes, reasonOf(error, faults)) !== undefined) {
+        events.emit("capture_quarantined", { ulid, code, attempts: faults });
+      }
+      memory.settled.add(ulid);
+      return;
+    }
+    const { waitMs } = next;
+    memory.states.set(ulid, { attempts, faults, code, retryAtMs: clock.nowMs() + waitMs });
+    events.emit("envelope_set_aside", { ulid, code, attempts: faults, retry_in_ms: waitMs });
+  }
+
+  #finish(segment: SegmentName, content: SegmentContent, drive: SegmentsDrive): void {
+    const { fs, layout, ledger, highWater, events } = this.#parts;
+    const newer = content.faults.find(({ error }) => error instanceof CaptureQueueSchemaError);
+    if (newer) {
+      drive.onFailure(newer.error); // a newer program reads it; the others are not handed out again
+      return;
+    }
+    ledger.sync(oldestAppendMs(content.envelopes));
+    highWater.record(content.envelopes.map(({ ulid }) => ulid));
+    const lost = Math.max(0, segment.count - content.envelopes.length);
+    if (lost === 0 && content.skipped.length === 0 && content.faults.length === 0) {
+      unlinkIfThere(fs, segmentPath(layout, segment.name));
+    } else {
+      const [fault] = content.faults;
+      const bytesSkipped = content.skipped.reduce((sum, { bytes }) => sum + bytes, 0);
+      const code = fault?.error.code ?? "ENVELOPE_UNREADABLE";
+      const message =
+        `Of ${segment.count} spilled records ${lost} could not be read. The others were ingested; ` +
+        "the file is kept as it was found.";
+      quarantineSegment(this.#parts, segment, { code, message, attempts: 1 });
+      const fields = { segment: segment.name, records_lost: lost, bytes_skipped: bytesSkipped };
+      events.emit("segment_damaged", fields);
+      drive.onFailure(new MemspoolError(code, message, { details: { segment: segment.name } }));
+    }
+    this.#memories.delete(segment.name);
+  }
+
+  #memoryOf({ name }: SegmentName): SegmentMemory {
+    const memory = this.#memories.get(name) ?? { settled: new Set(), states: new Map() };
+    this.#memories.set(name, memory);
+    return memory;
+  }
+}
