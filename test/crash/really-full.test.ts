@@ -3,13 +3,15 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { MemspoolError } from "../../src/errors.ts";
 import { type DurableFs, nodeDurableFs } from "../../src/platform/durable-fs.ts";
+import { auditTail } from "../../src/queue/audit-read.ts";
 import { CaptureQueue } from "../../src/queue/capture-queue.ts";
-import { isLeftover, pendingPath } from "../../src/queue/layout.ts";
+import { isLeftover, pendingPath, quarantinedUlid, queueLayout } from "../../src/queue/layout.ts";
+import { keepReserve } from "../../src/queue/reserve.ts";
 import { decodeEnvelope } from "../../src/record/envelope.ts";
 import { addCrashRow, rounds } from "../support/crash-table.ts";
 import { freshDirectory } from "../support/fresh-directory.ts";
 import { ownScene } from "../support/mortal-runs.ts";
-import { drainAll } from "../support/mortal-scene.ts";
+import { drainAll, type MortalScene, queueOf, spoil } from "../support/mortal-scene.ts";
 import { fillDisk, smallDisk } from "../support/small-disk.ts";
 import { damage, NO_DAMAGE, storedRows } from "../support/stored-truth.ts";
 
@@ -59,9 +61,10 @@ function leftovers(queue: CaptureQueue): string[] {
   return readdirSync(queue.layout.dir).filter(isLeftover);
 }
 
-function removePending(queue: CaptureQueue): void {
+/** Gives back every block and inode but the directories'. */
+function removeFiles(queue: CaptureQueue): void {
   for (const name of readdirSync(queue.layout.dir)) {
-    if (name.startsWith("pending-")) rmSync(join(queue.layout.dir, name));
+    if (/^(?:pending|\.ledger)-/.test(name)) rmSync(join(queue.layout.dir, name));
   }
 }
 
@@ -94,10 +97,10 @@ describe("a disk that is really full", () => {
       }
       broken.push(...notWhole(queue, kept));
       expect(leftovers(queue)).toEqual([]);
-      removePending(queue);
+      removeFiles(queue);
       const again = await queue.append({ surface: "after space came back" });
       expect(notWhole(queue, [{ ...again, surface: "after space came back" }])).toEqual([]);
-      removePending(queue);
+      removeFiles(queue);
       tried += kept.length + 1;
     }
     await queue.close();
@@ -122,7 +125,7 @@ describe("a disk that is really full", () => {
       expect(kept.length).toBeGreaterThan(0);
       expect(notWhole(queue, kept)).toEqual([]);
       expect(leftovers(queue)).toEqual([]);
-      removePending(queue);
+      removeFiles(queue);
       tried += kept.length + 1;
     }
     await queue.close();
@@ -166,9 +169,14 @@ describe("a disk that is really full", () => {
       size: async (fd) => sized.get(fd) ?? 0,
     };
     const queue = new CaptureQueue({ queueDir: join(disk, "queue"), fs: blind });
-    const surface = "x".repeat(12_000);
-    const kept = await captureUntilFull(queue, surface);
-    const broken = notWhole(queue, kept);
+    const kept: Kept[] = [];
+    const broken: string[] = [];
+    for (let pages = 3; pages < PAGES_MAX; pages++) {
+      const some = await captureUntilFull(queue, "x".repeat(pages * PAGE));
+      kept.push(...some);
+      broken.push(...notWhole(queue, some));
+      removeFiles(queue);
+    }
     await queue.close();
     expect(broken.length).toBeGreaterThan(0);
     addCrashRow({
@@ -184,35 +192,120 @@ describe("a disk that is really full", () => {
   });
 });
 
+/** A queue on the small disk, its store on the big one. */
+function sceneOn(disk: string): MortalScene {
+  return { ...ownScene(freshDirectory(), 0), layout: queueLayout(join(disk, "queue")) };
+}
+
+async function captureThree(scene: MortalScene, queue = queueOf(scene)): Promise<Kept[]> {
+  const kept: Kept[] = [];
+  for (let n = 0; n < 3; n++) {
+    const surface = `text ${n}`;
+    kept.push({ ulid: (await queue.append({ surface })).ulid, surface });
+  }
+  return kept;
+}
+
+const quarantinedIn = (scene: MortalScene) =>
+  readdirSync(scene.layout.quarantineDir).flatMap((name) => quarantinedUlid(name) ?? []);
+const reserveIn = (scene: MortalScene) =>
+  readdirSync(scene.layout.dir).filter((name) => name.startsWith(".reserve-"));
+
 describe("the ingester on a full disk", () => {
   it("Q9: with the queue's disk full nothing leaves the queue, and all of it arrives when there is space", async (context) => {
-    const disk = smallDisk(context, "size=64k");
-    const home = freshDirectory();
-    const scene = ownScene(home, 0);
-    const full = { ...scene, layout: new CaptureQueue({ queueDir: join(disk, "queue") }).layout };
-    const queue = new CaptureQueue({ queueDir: full.layout.dir });
-    const kept: Kept[] = [];
-    for (let n = 0; n < 3; n++) {
-      const surface = `text ${n}`;
-      kept.push({ ulid: (await queue.append({ surface })).ulid, surface });
-    }
-    await queue.close();
-    const filler = fillDisk(disk);
-    await expect(drainAll(full)).rejects.toMatchObject({ code: "ENOSPC" });
+    const scene = sceneOn(smallDisk(context, "size=64k"));
+    const queue = queueOf(scene);
+    const kept = await captureThree(scene, queue);
+    const filler = fillDisk(join(scene.layout.dir, ".."));
+    await expect(drainAll(scene)).rejects.toMatchObject({ code: "ENOSPC" });
     expect(notWhole(queue, kept)).toEqual([]);
     rmSync(filler);
-    await drainAll(full);
-    const found = damage(kept, await storedRows(home));
+    await drainAll(scene);
+    const found = damage(kept, await storedRows(scene.home));
     expect(found).toEqual(NO_DAMAGE);
     expect(await queue.pendingCount()).toBe(0);
-    addCrashRow({
-      rig: RIG,
-      operation: "ingest by batch",
-      fault: "64 KiB tmpfs, full",
-      tried: kept.length,
-      lost: 0,
-      altered: 0,
-      twice: 0,
-    });
+    await queue.close();
+    addFullRow("ingest by batch", "64 KiB tmpfs, full", kept.length, found.lost.length);
   });
+
+  it.for<[string, boolean]>([
+    ["with the reserve a bad record is set aside although the disk is full", true],
+    ["without it the bad record waits, and is set aside when there is space", false],
+  ])("Q9: %s", async ([, reserved], context) => {
+    const disk = smallDisk(context, "size=2m");
+    const scene = sceneOn(disk);
+    const queue = queueOf(scene);
+    const kept = await captureThree(scene, queue);
+    await queue.close();
+    const spoiled = kept[1]?.ulid as string;
+    spoil(scene, spoiled);
+    const reserve = { fs: scene.fsSync, layout: scene.layout };
+    if (reserved) expect(keepReserve(reserve)).toBe(true);
+    const filler = fillDisk(disk);
+    // The others wait for the archive, or find room for it in what is left of the reserve.
+    await drainAll(scene, 1).catch((error: unknown) => {
+      expect(error).toMatchObject({ code: "ENOSPC" });
+    });
+    expect(quarantinedIn(scene)).toEqual(reserved ? [spoiled] : []);
+    expect(reserveIn(scene)).toEqual([]);
+    rmSync(filler);
+    await drainAll(scene, 1);
+    expect(quarantinedIn(scene)).toEqual([spoiled]);
+    const good = kept.filter(({ ulid }) => ulid !== spoiled);
+    const found = damage(good, await storedRows(scene.home));
+    expect(found).toEqual(NO_DAMAGE);
+    expect(keepReserve(reserve)).toBe(true);
+    const fault = `2 MiB tmpfs, full, ${reserved ? "with" : "without"} reserve`;
+    addFullRow("quarantine", fault, kept.length, found.lost.length);
+  });
+
+  it.for<["spill" | "drop-oldest", boolean]>([
+    ["drop-oldest", true],
+    ["drop-oldest", false],
+    ["spill", true],
+    ["spill", false],
+  ])(
+    "Q11: a full queue on a full disk, %s, reserve %s: lost on purpose or not at all",
+    async ([overflow, reserved], context) => {
+      const disk = smallDisk(context, "size=2m");
+      const scene = sceneOn(disk);
+      const queue = queueOf(scene, { maxSize: 3, overflow });
+      const kept = await captureThree(scene, queue);
+      if (reserved) expect(keepReserve({ fs: scene.fsSync, layout: scene.layout })).toBe(true);
+      const filler = fillDisk(disk);
+      const surface = "one more";
+      const more = await queue.append({ surface }).then(
+        ({ ulid }) => [{ ulid, surface }],
+        (error: unknown) => {
+          expect(error).toMatchObject({ details: { stored: "no" } });
+          return [];
+        },
+      );
+      if (overflow === "drop-oldest") expect(more).toHaveLength(reserved ? 1 : 0);
+      rmSync(filler);
+      kept.push(...more);
+      const after = await queue.append({ surface: "with space again" });
+      kept.push({ ulid: after.ulid, surface: "with space again" });
+      await queue.close();
+      const audit = [...auditTail(scene.fsSync, scene.layout, 1_000_000)];
+      const dropped = new Set(
+        audit
+          .filter(({ disposition }) => disposition === "dropped")
+          .map((line) => line.dropped_ulid),
+      );
+      await drainAll(scene);
+      const found = damage(
+        kept.filter(({ ulid }) => !dropped.has(ulid)),
+        await storedRows(scene.home),
+      );
+      expect(found).toEqual(NO_DAMAGE);
+      expect(dropped.size).toBe(overflow === "spill" ? 0 : more.length + 1);
+      const fault = `2 MiB tmpfs, full, ${reserved ? "with" : "without"} reserve`;
+      addFullRow(overflow, fault, kept.length, found.lost.length);
+    },
+  );
 });
+
+function addFullRow(operation: string, fault: string, tried: number, lost: number): void {
+  addCrashRow({ rig: RIG, operation, fault, tried, lost, altered: 0, twice: 0 });
+}
