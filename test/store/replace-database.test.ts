@@ -21,6 +21,7 @@ import {
 import { idOf, itemOf } from "../contract/store-bench.ts";
 import { addCrashRow } from "../support/crash-table.ts";
 import { faultyFsSync, systemError } from "../support/faulty-fs.ts";
+import { mortalFs } from "./mortal-fs.ts";
 import { connect, freshStoreFile, openRaw, openSqlite } from "./open-sqlite.ts";
 
 const OLD = [0, 1, 2].map((n) => itemOf(n));
@@ -68,24 +69,6 @@ async function idsAfterOpening(file: string): Promise<string[]> {
   return rows.map(({ ulid }) => ulid);
 }
 
-/** Lets `count` calls happen; from then on nothing does, as if the process were gone. */
-function mortal(count: number, base: DurableFsSync = nodeDurableFsSync) {
-  let calls = 0;
-  let died = false;
-  const step = (act: () => unknown) => {
-    if (calls++ >= count) {
-      died = true;
-      throw systemError("ESRCH");
-    }
-    return act();
-  };
-  const entries = Object.entries(base).map(([name, call]) => [
-    name,
-    (...args: never[]) => step(() => (call as (...given: never[]) => unknown)(...args)),
-  ]);
-  return { fs: Object.fromEntries(entries) as DurableFsSync, died: () => died };
-}
-
 const WITHOUT_LINKS: DurableFsSync = {
   ...nodeDurableFsSync,
   link: () => {
@@ -116,7 +99,7 @@ describe("a replacement", () => {
       const seen = new Set<string>();
       for (let count = 0; ; count++) {
         const file = await bothStores({ withOld });
-        const { fs, died } = mortal(count, base);
+        const { fs, died } = mortalFs(count, base);
         try {
           replaceWith(fs, file);
         } catch {
@@ -127,7 +110,7 @@ describe("a replacement", () => {
         // Whoever comes next may die as well, anywhere.
         for (let again = 0; again < 20; again += 3) {
           try {
-            finishReplacement(mortal(again, base).fs, file);
+            finishReplacement(mortalFs(again, base).fs, file);
           } catch {
             // killed again
           }
@@ -261,7 +244,7 @@ describe("a replacement", () => {
     for (const died of [99, 9, 11]) {
       const file = await bothStores();
       decideReplacement(nodeDurableFsSync, file, replacementOf(file));
-      if (died < 99) expect(() => finishReplacement(mortal(died).fs, file)).toThrow();
+      if (died < 99) expect(() => finishReplacement(mortalFs(died).fs, file)).toThrow();
       unlinkSync(`${file}.rebuilt-1`);
       expect(await idsAfterOpening(file)).toEqual(ids(OLD));
       expect(isBeingReplaced(nodeDurableFsSync, file)).toBe(false);

@@ -68,8 +68,11 @@ export async function rebuildStore(
       keep = error instanceof MemspoolError && error.code === "REBUILD_INCOMPLETE";
       throw error;
     } finally {
-      rebuild.discard({ keep });
-      rebuild.close();
+      try {
+        rebuild.discard({ keep });
+      } finally {
+        rebuild.close();
+      }
     }
   });
 }

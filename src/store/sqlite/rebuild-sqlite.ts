@@ -15,7 +15,7 @@ import {
   syncDirectorySync,
   unlinkIfThere,
 } from "../../platform/durable-fs-sync.ts";
-import { isErrno } from "../../platform/errno.ts";
+import { errnoOf, isErrno } from "../../platform/errno.ts";
 import type { CommitResult } from "../memory-store.ts";
 import type { RebuildBatch, RebuildItem, StoredAlias, StoreRebuild } from "../rebuild-store.ts";
 import { BUSY_RETRY, type BusyRetry } from "./busy-retry.ts";
@@ -125,7 +125,12 @@ export class SqliteRebuild implements StoreRebuild {
   discard({ keep = false } = {}): void {
     this.#connection.close();
     if (this.#decided || keep) return;
-    removeDatabase(this.#options.fs, this.#newFile);
+    try {
+      removeDatabase(this.#options.fs, this.#newFile);
+    } catch (error) {
+      // It stays for the next rebuild to remove; why this one ends is said already.
+      if (errnoOf(error) === undefined) throw error;
+    }
   }
 
   close(): void {
