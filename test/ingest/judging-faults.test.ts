@@ -19,7 +19,7 @@ import { quarantineNames } from "../../src/queue/quarantine-list.ts";
 import { recover } from "../../src/queue/recover.ts";
 import { encodeEnvelope } from "../../src/record/envelope.ts";
 import { failingFor, storeAway, storeRefuses } from "../support/fake-store.ts";
-import { IngestBench } from "../support/ingest-bench.ts";
+import { IngestBench, until } from "../support/ingest-bench.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 
 const DRAIN = { dueOrNot: false };
@@ -198,6 +198,23 @@ describe("a passing fault", () => {
       expect(await ingester.drain(DRAIN)).toEqual({ ingested: 3, quarantined: 0, skipped: 0 });
     },
   );
+
+  it("Q9: the wait after it is spread by chance, so that many do not come back in step", async () => {
+    const waitsMs: number[] = [];
+    for (const random of [0, 0.5, 0.999]) {
+      const { queue } = bench();
+      await queue.append("x");
+      queue.store.before = () => {
+        throw storeAway();
+      };
+      const ingester = queue.ingester({ random: () => random });
+      ingester.start();
+      await until(() => expect(queue.events.named("ingest_delayed").length).toBeGreaterThan(0));
+      await ingester.stop();
+      waitsMs.push(queue.events.named("ingest_delayed")[0]?.retry_in_ms ?? 0);
+    }
+    expect(waitsMs).toEqual([50, 75, 100]);
+  });
 
   it("Q9: a handler that says it may be tried again spends no attempt, also before a lasting fault", async () => {
     const { queue, clock } = bench();

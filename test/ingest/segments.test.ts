@@ -171,6 +171,7 @@ describe("spilled records", () => {
       quarantined: 0,
       skipped: 0,
     });
+    expect(bench.events.named("envelope_read_failed")).toEqual([]);
   });
 
   it("I7: a stop ends it behind the batch in hand; the segment stays and is finished later", async () => {
