@@ -177,7 +177,7 @@ export interface AuditCounts {
   readonly aliases: number;
   /** Rows that the index holds. */
   readonly indexed: number;
-  /** Tags of records that are not there. */
+  /** Tags of records that the index does not hold. */
   readonly strayTags: number;
   readonly totalRecords: number;
   readonly totalAliases: number;

@@ -27,7 +27,7 @@ export interface TableLimits {
 /** 75 MB, and for a moment half as much again; some three million ids. */
 export const TABLE_LIMITS: TableLimits = { slotsMax: 4_194_304 };
 
-const SLOTS_MIN = 1_024;
+const SLOTS_MIN = 64;
 /** Beyond three slots of four in use, looking for a free one takes long. */
 const FILL_MAX = 0.75;
 

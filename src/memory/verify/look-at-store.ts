@@ -15,7 +15,7 @@ const SAMPLE_PART_ROWS = 10;
 /** @throws MemspoolError STORE_UNAVAILABLE, STORE_TOO_NEW */
 export async function lookAtRows(pass: Pass): Promise<void> {
   const { store } = pass.parts;
-  const { records, aliases } = await store.auditCounts();
+  const { records, aliases } = await store.stats();
   const total = records + aliases;
   const ask = (after?: string): Promise<AuditRowsPage> => {
     const query = { limit: PAGE_ROWS, hashes: pass.hashes };
@@ -49,12 +49,13 @@ export async function lookAtIndex(pass: Pass): Promise<void> {
   }
   if (strayTags > 0) pass.findings.add("stray_tags", () => "record_tags", strayTags);
   if (!pass.hashes) return;
-  for (let first = 0; first < SAMPLE_ROWS; first += SAMPLE_PART_ROWS) {
-    const part = { of: SAMPLE_ROWS, first, count: SAMPLE_PART_ROWS };
+  const of = Math.min(SAMPLE_ROWS, records);
+  for (let first = 0; first < of; first += SAMPLE_PART_ROWS) {
+    const part = { of, first, count: SAMPLE_PART_ROWS };
     const { sampled, faults } = await store.auditIndex(part);
     pass.count("index_rows", sampled);
     for (const { ulid } of faults) pass.findings.add("terms_not_found", () => ulid);
-    await pass.pace.worked("index", first + SAMPLE_PART_ROWS, SAMPLE_ROWS);
+    await pass.pace.worked("index", Math.min(first + SAMPLE_PART_ROWS, of), of);
   }
   pass.pace.finished("index");
 }

@@ -25,6 +25,7 @@ export class Pass {
   readonly hashes: boolean;
   readonly isFirst: boolean;
   readonly #options: PassOptions;
+  readonly #unreadable = new Set<string>();
   readonly #words = new Uint32Array(ID_WORDS);
 
   constructor(options: PassOptions) {
@@ -64,10 +65,12 @@ export class Pass {
     if (this.isFirst) this.#options.checked[what] += count;
   }
 
-  /** A file that can not be read is a finding; @throws what is no system error */
+  /** A file that can not be read is a finding, once. @throws what is no system error */
   unreadable(name: string, error: unknown): void {
     const errno = errnoOf(error);
     if (errno === undefined) throw error;
+    if (this.#unreadable.has(name)) return;
+    this.#unreadable.add(name);
     this.findings.add("file_unreadable", () => `${name} (${errno})`);
   }
 }

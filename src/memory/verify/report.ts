@@ -40,7 +40,10 @@ export interface VerifyParts {
   readonly fs: DurableFsSync;
   readonly asyncFs: DurableFs;
   readonly layout: QueueLayout;
-  readonly store: Pick<StoreReader, "auditRows" | "auditCounts" | "auditIndex" | "lookup">;
+  readonly store: Pick<
+    StoreReader,
+    "stats" | "auditRows" | "auditCounts" | "auditIndex" | "lookup"
+  >;
   readonly clock: Clock;
   /** A seam: tests shrink it. */
   readonly tableLimits?: TableLimits | undefined;

@@ -145,14 +145,18 @@ function indexedTermCount(sizes: unknown): number | undefined {
   return undefined;
 }
 
-/** How many of each there are, by count and by the totals that are kept. One snapshot. */
+/**
+ * How many of each there are, by count and by the totals that are kept. One snapshot. Rows are looked
+ * up in the index's small table of sizes: in `records` each would be a page of the disk, and a store
+ * of a million records that is not in memory takes more than ten seconds.
+ */
 export function auditCounts(connection: Connection): AuditCounts {
   const row = connection
     .statement(
       `SELECT (SELECT count(*) FROM records) AS records, (SELECT count(*) FROM aliases) AS aliases,
          (SELECT count(*) FROM records_fts_docsize) AS indexed,
          (SELECT count(*) FROM record_tags t
-          WHERE NOT EXISTS (SELECT 1 FROM records r WHERE r.id = t.record_id)) AS stray_tags,
+          WHERE NOT EXISTS (SELECT 1 FROM records_fts_docsize d WHERE d.id = t.record_id)) AS stray_tags,
          t.records AS total_records, t.aliases AS total_aliases FROM totals t`,
     )
     .get();
