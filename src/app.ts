@@ -5,6 +5,10 @@
  * idempotent and bounded.
  */
 import { existsSync } from "node:fs";
+import type { RestoreOptions, RestoreResult } from "./app/backup-here.ts";
+import { refuseHalfRestored } from "./app/half-restored.ts";
+import type { RunRebuildOptions } from "./app/run-rebuild.ts";
+import { type Transfers, transfers } from "./app/transfers.ts";
 import { type DataPaths, dataPaths } from "./config/data-paths.ts";
 import type { Config } from "./config/settings.ts";
 import { MemspoolError, reportError } from "./errors.ts";
@@ -16,6 +20,8 @@ import { ingesterView } from "./ingest/ingester-view.ts";
 import { ChangeSignal } from "./memory/change-signal.ts";
 import { createMemory } from "./memory/create-memory.ts";
 import type { HealthReport, Memory } from "./memory/memory.ts";
+import type { RebuildResult } from "./memory/rebuild/rebuild-result.ts";
+import type { VerifyOptions, VerifyReport } from "./memory/verify/report.ts";
 import { systemClock } from "./platform/clock.ts";
 import { nodeDurableFs } from "./platform/durable-fs.ts";
 import { nodeDurableFsSync } from "./platform/durable-fs-sync.ts";
@@ -30,9 +36,10 @@ import { StoreClient } from "./store/store-client.ts";
 import { storeWorkerAt } from "./store/store-worker-handle.ts";
 import { emptyUntilMade } from "./store/unmade-store.ts";
 
+export type { RunRebuildOptions } from "./app/run-rebuild.ts";
 export type { DrainOptions, DrainResult } from "./ingest/drain-here.ts";
 
-export interface App {
+export interface App extends Transfers {
   readonly config: Config;
   readonly paths: DataPaths;
   readonly memory: Memory;
@@ -43,6 +50,10 @@ export interface App {
   stopIngest(): Promise<void>;
   /** Drains until the queue is empty: here, or through the process that leads. */
   drain(options: DrainOptions): Promise<DrainResult>;
+  /** Makes the store anew from what can be read, and swaps it in. LEASE_HELD, REBUILD_INCOMPLETE. */
+  rebuild(options: RunRebuildOptions): Promise<RebuildResult>;
+  /** Recounts everything that was ever acknowledged. Reads only. */
+  verify(options: VerifyOptions): Promise<VerifyReport>;
   /** Idempotent; bounded by 3 s. */
   close(): Promise<void>;
 }
@@ -52,9 +63,13 @@ export interface AppOptions {
   readonly logToStderr?: boolean;
 }
 
-/** @throws MemspoolError CONFIG_INVALID or UNSAFE_PATH if the log file can not be used */
+/**
+ * @throws MemspoolError CONFIG_INVALID or UNSAFE_PATH if the log file can not be used;
+ *   DATA_DIR_UNUSABLE if a restore was cut short
+ */
 export async function createApp(config: Config, options: AppOptions = {}): Promise<App> {
   const paths = dataPaths(config.home);
+  refuseHalfRestored(paths.home);
   const clock = systemClock;
   const events = await eventHub(config, paths, options);
   const changes = new ChangeSignal();
@@ -70,10 +85,8 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   });
   const { layout } = queue;
   const storeExists = () => existsSync(paths.storeFile);
-  const client = new StoreClient({
-    startWorker: storeWorkerAt(workerUrl("store-worker"), { file: paths.storeFile }),
-    events,
-  });
+  const startStoreWorker = storeWorkerAt(workerUrl("store-worker"), { file: paths.storeFile });
+  const client = new StoreClient({ startWorker: startStoreWorker, events });
   const store = emptyUntilMade(storeExists, client);
   const shared = { layout, clock, events, fs: nodeDurableFsSync };
   const workerData = {
@@ -124,12 +137,18 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       ...queueChecks(() => memory.status()),
     ]);
   };
+  const drain = async (drainOptions: DrainOptions): Promise<DrainResult> => {
+    const { drainHere } = await import("./ingest/drain-here.ts");
+    return drainHere({ ...shared, ...workerData, memory }, drainOptions);
+  };
   let closing: Promise<void> | undefined;
   const close = async (): Promise<void> => {
     changes.close();
     await Promise.all([queue.close(), host.stop(), store.close()]);
   };
+  const { storeFile } = paths;
   return Object.freeze({
+    ...transfers({ config, layout, clock, storeFile, queue, store, drain, events }),
     config,
     paths,
     memory,
@@ -140,9 +159,15 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       host.start();
     },
     stopIngest: () => host.stop(),
-    drain: async (drainOptions: DrainOptions) => {
-      const { drainHere } = await import("./ingest/drain-here.ts");
-      return drainHere({ ...shared, ...workerData, memory }, drainOptions);
+    drain,
+    rebuild: async (rebuildOptions: RunRebuildOptions) => {
+      const { runRebuild } = await import("./app/run-rebuild.ts");
+      const { storeFile } = paths;
+      return runRebuild({ ...shared, storeFile, readFs: nodeDurableFs }, rebuildOptions);
+    },
+    verify: async (verifyOptions: VerifyOptions) => {
+      const { verifyHere } = await import("./app/verify-here.ts");
+      return verifyHere({ layout, clock, storeExists, startStoreWorker, events }, verifyOptions);
     },
     close: () => {
       closing ??= close();
@@ -169,6 +194,16 @@ export async function serve(config: Config): Promise<number> {
     },
     close: () => app.close(),
   });
+}
+
+/** `memspool restore`. Opens nothing in the data directory itself, which may be half restored. */
+export async function restore(
+  config: Config,
+  backup: string,
+  options: RestoreOptions,
+): Promise<RestoreResult> {
+  const { restoreHere } = await import("./app/backup-here.ts");
+  return restoreHere(config, backup, options);
 }
 
 const INITIALIZE_WAIT_MS = 2_000;

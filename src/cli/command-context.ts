@@ -3,14 +3,16 @@ import type { Readable } from "node:stream";
 import type { App } from "../app.ts";
 import type { Environment, ResolvedConfig, SettingFlags } from "../config/resolve-config.ts";
 import type { Config } from "../config/settings.ts";
+import type { RestoreOptions, RestoreResult } from "../memory/backup/restore.ts";
 import type { Output, OutputStream } from "./output.ts";
 
 export type InputStream = Readable & { readonly isTTY?: boolean };
 
-/** The two functions of app.ts that commands call; a seam for tests. */
+/** The functions of app.ts that commands call; a seam for tests. */
 export interface AppModule {
   createApp(config: Config): Promise<App>;
   serve(config: Config): Promise<number>;
+  restore(config: Config, backup: string, options: RestoreOptions): Promise<RestoreResult>;
 }
 
 export interface ProgramInput {

@@ -23,6 +23,11 @@ export interface FakeApp extends AppModule {
   /** Replace any operation, or the drain. */
   readonly memory: Partial<Memory>;
   drain: App["drain"];
+  verify: App["verify"];
+  rebuild: App["rebuild"];
+  backUp: App["backUp"];
+  exportTo: App["exportTo"];
+  importFrom: App["importFrom"];
   quarantine: QuarantineEntryView[];
   serveExit: number;
 }
@@ -72,7 +77,15 @@ export function makeFakeApp(): FakeApp {
     memory: {},
     quarantine: [],
     serveExit: 0,
+    verify: async () => {
+      throw new TypeError("this test replaces verify");
+    },
     drain: async () => ({ drained: 0, quarantined: 0, remaining: 0, ms: 1 }),
+    rebuild: () => Promise.reject(new TypeError("no rebuild was made up")),
+    backUp: () => Promise.reject(new TypeError("this test replaces backUp")),
+    exportTo: () => Promise.reject(new TypeError("this test replaces exportTo")),
+    importFrom: () => Promise.reject(new TypeError("this test replaces importFrom")),
+    restore: () => Promise.reject(new TypeError("this test replaces restore")),
     createApp: async (config) => {
       fake.configs.push(config);
       return {
@@ -83,6 +96,11 @@ export function makeFakeApp(): FakeApp {
         startIngest: () => {},
         stopIngest: async () => {},
         drain: (options) => fake.drain(options),
+        rebuild: (options) => fake.rebuild(options),
+        backUp: (target, options) => fake.backUp(target, options),
+        exportTo: (target, options) => fake.exportTo(target, options),
+        importFrom: (source, options) => fake.importFrom(source, options),
+        verify: (options) => fake.verify(options),
         close: async () => {
           fake.closed++;
         },

@@ -24,8 +24,8 @@ import {
 import { isErrno } from "../../platform/errno.ts";
 import { writeFile } from "./copy-file.ts";
 import { removeTree } from "./remove-tree.ts";
+import { UNFINISHED_NAME } from "./unfinished-name.ts";
 
-export const UNFINISHED_NAME = "restore-unfinished.json";
 const STAGING = /^\.restore-[0-9a-f]{12}$/;
 const ASIDE = /^before-restore-[0-9TZ]+$/;
 const PARTS = ["store", "queue"] as const;
