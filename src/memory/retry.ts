@@ -49,6 +49,7 @@ export async function retryQuarantined(parts: RetryParts, input: RetryInput): Pr
       if (outcome === "returned") {
         returned++;
         room--;
+        queue.noteReturned();
       }
       if (outcome !== "gone") outcomes.push(outcomeOf(file, outcome));
       input.onProgress?.({ done: looked, total: wanted.length });

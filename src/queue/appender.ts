@@ -107,6 +107,11 @@ export class Appender {
     }
   }
 
+  /** See CaptureQueue.noteReturned. */
+  noteReturned(): void {
+    this.#overflow.room.cameBack();
+  }
+
   /** Waits for nobody. Idempotent. */
   async close(): Promise<void> {
     this.#closed = true;

@@ -149,6 +149,14 @@ export class CaptureQueue {
     return this.#appender.append(record, { ulid, appendedAt: new Date(atMs).toISOString() });
   }
 
+  /**
+   * Tells that a record was sent back from quarantine to pending, where it takes a place: without
+   * it this object would count one too few until it lists the directory again.
+   */
+  noteReturned(): void {
+    this.#appender.noteReturned();
+  }
+
   /** Pending records, oldest first. Empty if there is no queue yet. */
   async listPending(): Promise<PendingRecord[]> {
     return (await this.#pendingUlids()).map((ulid) => ({

@@ -15,7 +15,7 @@ import { errnoOf } from "../platform/errno.ts";
 import { isFarAhead } from "../record/record-id.ts";
 import { decodeMembers } from "./archive-member.ts";
 import { isArchiveName } from "./done-archive.ts";
-import { pendingUlid, type QueueLayout } from "./layout.ts";
+import { pendingUlid, type QueueLayout, quarantinedUlid } from "./layout.ts";
 import { sortNames } from "./pending-list.ts";
 import { withReserve } from "./reserve.ts";
 import { sortSegments } from "./spill-segment.ts";
@@ -84,10 +84,13 @@ export async function newestIds(
 ): Promise<string[]> {
   const pending = listed ?? sortNames(await fs.names(layout.dir)).ulids;
   const spilled = sortSegments(await fs.names(layout.overflowDir).catch(() => []));
+  // Set aside and not ingested, so nobody recorded it; it may be sent back.
+  const quarantined = (await fs.names(layout.quarantineDir).catch(() => [])).map(quarantinedUlid);
   const highWater = newestCredible([await readHighWater(fs, layout)], nowMs);
   const found = [
     maximum(pending),
     newestCredible(pending, nowMs),
+    newestCredible(quarantined, nowMs),
     newestCredible(
       spilled.map(({ last }) => last),
       nowMs,

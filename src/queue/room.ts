@@ -109,6 +109,12 @@ export class Room {
     else this.#correctLater();
   }
 
+  /** A record became pending otherwise than by an append, such as out of quarantine. */
+  cameBack(): void {
+    this.#unsure++;
+    this.#correctLater();
+  }
+
   /** Ends the second counts. Idempotent. */
   close(): void {
     this.#closed = true;

@@ -6,7 +6,7 @@ import { nodeDurableFsSync } from "../../src/platform/durable-fs-sync.ts";
 import { CaptureQueue } from "../../src/queue/capture-queue.ts";
 import { ensureQueueDirectories } from "../../src/queue/directories.ts";
 import { HighWater, newestIds } from "../../src/queue/high-water.ts";
-import { type QueueLayout, queueLayout } from "../../src/queue/layout.ts";
+import { pendingPath, type QueueLayout, queueLayout } from "../../src/queue/layout.ts";
 import { faultyFsSync } from "../support/faulty-fs.ts";
 import { freshDirectory } from "../support/fresh-directory.ts";
 import { ManualClock } from "../support/manual-clock.ts";
@@ -92,6 +92,19 @@ describe("the high-water id", () => {
     expect((await queue.listPending()).map(({ ulid }) => ulid)).toEqual([newest]);
     fail(undefined);
     expect(await queue.ingestPending(() => {})).toBe(1);
+  });
+
+  it("Q6: ids in quarantine count too: a newest record that was damaged does not let the order slip", async () => {
+    const clock = new ManualClock(Date.now());
+    const queue = new CaptureQueue({ queueDir: layout.dir, attemptsMax: 1, clock });
+    const { ulid } = await queue.append({ surface: "a" });
+    writeFileSync(pendingPath(layout, ulid), "damaged");
+    await expect(queue.ingestPending(() => {})).rejects.toThrow("pending-");
+    expect(await queue.pendingCount()).toBe(0);
+    clock.step(-3_600_000);
+    const restarted = new CaptureQueue({ queueDir: layout.dir, clock });
+    const { ulid: next } = await restarted.append({ surface: "b" });
+    expect(next > ulid).toBe(true);
   });
 
   it("Q6: something at its path that is no file is an error, not a lost order", () => {

@@ -176,6 +176,19 @@ describe("places in the queue", () => {
     room.close();
   });
 
+  it("Q11: a record that came back from quarantine takes a place, without a new listing", async () => {
+    const world = new World();
+    const room = world.room({ maxRecords: 3, policy: "reject" });
+    await world.append(room);
+    for (let n = 0; n < 2; n++) {
+      world.pending.add(world.newId());
+      room.cameBack();
+    }
+    await expect(world.append(room)).rejects.toMatchObject({ code: "QUEUE_FULL" });
+    expect(world.pending.size).toBe(3);
+    room.close();
+  });
+
   it("Q4: a refusal says that nothing was stored, whatever kept the oldest from leaving", async () => {
     const world = new World();
     const away = new MemspoolError("DATA_DIR_UNUSABLE", "The audit log has no place.");
