@@ -76,7 +76,13 @@ export class SqliteRebuild implements StoreRebuild {
 
   add(items: readonly RebuildItem[]): RebuildBatch {
     const refused: string[] = [];
-    const prepared = items.flatMap((item): ArrivingItem[] => {
+    // Most of the archive is in the old rows too: what is known needs no terms.
+    const known = lookUp(
+      this.#connection,
+      items.map(({ ulid }) => ulid),
+    );
+    const unknown = items.filter(({ ulid, sha256 }) => known.get(ulid)?.sha256 !== sha256);
+    const prepared = unknown.flatMap((item): ArrivingItem[] => {
       try {
         return [{ ...prepareItem(item), ingestedAt: item.ingestedAt }];
       } catch (error) {
@@ -86,9 +92,10 @@ export class SqliteRebuild implements StoreRebuild {
       }
     });
     const results = this.#commit(prepared, refused);
+    const duplicates = results.reduce((sum, result) => sum + result.duplicates.length, 0);
     return {
       inserted: results.reduce((sum, { inserted }) => sum + inserted.length, 0),
-      duplicates: results.reduce((sum, { duplicates }) => sum + duplicates.length, 0),
+      duplicates: items.length - unknown.length + duplicates,
       conflicts: results.flatMap(({ conflicts }) => conflicts),
       refused,
     };
