@@ -12,6 +12,13 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const BEGIN = "<!-- crash table: begin, written by npm run test:crash -->";
 const END = "<!-- crash table: end -->";
 
+const RIGS = [
+  "test/crash",
+  "test/model",
+  "test/store/replace-database.test.ts",
+  "test/memory/rebuild/rebuild-crash.test.ts",
+];
+
 function argument(name) {
   const at = process.argv.indexOf(name);
   return at < 0 ? undefined : process.argv[at + 1];
@@ -24,7 +31,7 @@ function runRigs() {
   try {
     const { status } = spawnSync(
       process.execPath,
-      ["node_modules/vitest/vitest.mjs", "run", "test/crash", "test/model"],
+      ["node_modules/vitest/vitest.mjs", "run", ...RIGS],
       {
         cwd: root,
         stdio: "inherit",

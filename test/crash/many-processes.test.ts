@@ -2,7 +2,9 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
+import { auditTail } from "../../src/queue/audit-read.ts";
 import { markUlid } from "../../src/queue/layout.ts";
+import { sortSegments } from "../../src/queue/spill-segment.ts";
 import { bundleChild } from "../support/bundled-child.ts";
 import { seededRandom } from "../support/capturing-server.ts";
 import { addCrashRow, rounds } from "../support/crash-table.ts";
@@ -10,7 +12,7 @@ import { Crowd, type Member } from "../support/crowd.ts";
 import { freshDirectory } from "../support/fresh-directory.ts";
 import { until } from "../support/ingest-bench.ts";
 import { ownScene } from "../support/mortal-runs.ts";
-import { drainAll, makeStore, pendingIds } from "../support/mortal-scene.ts";
+import { drainAll, type MortalScene, makeStore, pendingIds } from "../support/mortal-scene.ts";
 import { damage, NO_DAMAGE, storedRows } from "../support/stored-truth.ts";
 
 const RIG = "many processes";
@@ -23,11 +25,17 @@ const STEP_MS_MAX = 300_000;
 const isMark = (name: string) => markUlid(name) !== undefined;
 /** What a producer has under way when it is killed. */
 const IN_FLIGHT = 4;
+/** Few enough that a leader's long stop fills the queue. */
+const MAX_RECORDS = 300;
+const SAMPLE_MS = 50;
 
 async function crowdOn(): Promise<{ crowd: Crowd; home: string }> {
   const home = join(freshDirectory(), "home");
   await makeStore(ownScene(home, 0));
-  return { crowd: new Crowd(await bundleChild("crowd-child", freshDirectory()), home), home };
+  return {
+    crowd: new Crowd(await bundleChild("crowd-child", freshDirectory()), home, MAX_RECORDS),
+    home,
+  };
 }
 
 /** One thing that happens to one process. Whoever was stopped is continued before this resolves. */
@@ -63,6 +71,18 @@ async function longStop(crowd: Crowd): Promise<void> {
   for (const member of stopped) if (member.alive) crowd.continue(member);
 }
 
+/** The most pending records of any look. */
+async function mostPending(scene: MortalScene, running: () => boolean): Promise<number> {
+  let most = 0;
+  while (running()) {
+    most = Math.max(most, pendingIds(scene).length);
+    await pause(SAMPLE_MS);
+  }
+  return most;
+}
+
+const segmentsIn = ({ layout }: MortalScene) => sortSegments(readdirSync(layout.overflowDir));
+
 async function everythingAtOnce(crowd: Crowd, random: () => number): Promise<void> {
   const endsAt = performance.now() + RUN_MS;
   const leftMs = () => endsAt - performance.now();
@@ -92,10 +112,16 @@ describe("many processes on one data directory", () => {
         crowd.add("ingester by record"),
       ]);
       await until(() => expect(crowd.members.some(({ leads }) => leads)).toBe(true));
-      await everythingAtOnce(crowd, seededRandom(seed));
-      await crowd.leave(crowd.living("producer"));
       const scene = ownScene(home, 0);
-      await until(() => expect(pendingIds(scene)).toEqual([]));
+      let running = true;
+      const watching = mostPending(scene, () => running);
+      await everythingAtOnce(crowd, seededRandom(seed));
+      running = false;
+      const most = await watching;
+      await crowd.leave(crowd.living("producer"));
+      await until(() => expect([...pendingIds(scene), ...segmentsIn(scene)]).toEqual([]));
+      expect(crowd.failures).toEqual([]);
+      const audit = [...auditTail(scene.fsSync, scene.layout, 100_000_000)];
       await crowd.leave(crowd.living("electing ingester", "ingester by record"));
       const rows = await storedRows(home);
       const { acknowledged, counts, takeOvers } = crowd;
@@ -103,12 +129,15 @@ describe("many processes on one data directory", () => {
       expect(found, `seed ${seed}`).toEqual(NO_DAMAGE);
       expect(rows.length).toBeLessThanOrEqual(acknowledged.length + counts.kills * IN_FLIGHT);
       expect(counts.kills).toBeGreaterThan(5);
+      expect(audit.length).toBeGreaterThan(0);
+      expect(most).toBeLessThanOrEqual(MAX_RECORDS + PRODUCERS * IN_FLIGHT);
       expect(takeOvers.length).toBeGreaterThan(0);
       for (const { ms } of takeOvers) expect(ms, "take-over").toBeLessThan(15_000);
       const times = takeOvers.map(({ after, ms }) => `${ms} ms after ${after}`).join(", ");
       process.stderr.write(
         `${RIG}: ${acknowledged.length} acknowledged, ${rows.length} stored; ${counts.kills} kills, ` +
-          `${counts.stops} stops, ${counts.steps} clock steps; take-over ${times}\n`,
+          `${counts.stops} stops, ${counts.steps} clock steps; at most ${most} pending of ` +
+          `${MAX_RECORDS}, ${audit.length} spilled, ${counts.refused} refused; take-over ${times}\n`,
       );
       addCrashRow({
         rig: RIG,

@@ -6,6 +6,7 @@
 import { writeSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { setTimeout as pause } from "node:timers/promises";
+import { MemspoolError } from "../../src/errors.ts";
 import { Election } from "../../src/ingest/election.ts";
 import type { Ingester } from "../../src/ingest/ingester.ts";
 import { nodeDurableFs } from "../../src/platform/durable-fs.ts";
@@ -36,6 +37,8 @@ export interface CrowdTask {
   readonly home: string;
   /** Unique; texts begin with it. */
   readonly name: string;
+  /** Records that may be pending. */
+  readonly maxSize: number;
 }
 
 const IN_FLIGHT = 4;
@@ -65,13 +68,19 @@ const told = new Promise<void>((resolve) => lines.once("close", resolve)).then((
 });
 
 async function produce(): Promise<void> {
-  const queue = queueOf(scene);
+  const queue = queueOf(scene, { maxSize: task.maxSize });
   let count = 0;
   const one = async () => {
     while (!stopping) {
       const surface = `${task.name}/${++count} ${"\u00e9\ud800".repeat(count % 40)}`;
-      const { ulid } = await queue.append({ surface });
-      scene.acknowledge(ulid, surface);
+      try {
+        const { ulid } = await queue.append({ surface });
+        scene.acknowledge(ulid, surface);
+      } catch (error) {
+        // Full, and the oldest are all being worked on: nothing is stored, and that is an answer.
+        if (!(error instanceof MemspoolError) || error.code !== "QUEUE_FULL") throw error;
+        say({ refused: true });
+      }
       await pause(PRODUCER_PAUSE_MS);
     }
   };
@@ -106,7 +115,7 @@ async function ingestByRecord(): Promise<void> {
   const queue = queueOf(scene);
   while (!stopping) {
     // What fails stays pending; the judge at the end asks for all of it.
-    await queue.ingestPending(committing(scene, store)).catch(() => {});
+    await queue.ingestPending(committing(store)).catch(() => {});
     await pause(INGESTER_PAUSE_MS);
   }
   await store.close();

@@ -26,28 +26,34 @@ export class Crowd {
   readonly acknowledged: Acknowledgement[] = [];
   readonly takeOvers: TakeOver[] = [];
   readonly members: Member[] = [];
-  readonly counts = { kills: 0, stops: 0, steps: 0 };
+  readonly counts = { kills: 0, stops: 0, steps: 0, refused: 0 };
+  /** Members that ended in a way that nobody asked for. */
+  readonly failures: string[] = [];
   readonly #bundle: string;
   readonly #home: string;
+  readonly #maxSize: number;
   #orphanedSince: { readonly at: number; readonly after: TakeOver["after"] } | undefined;
   #names = 0;
 
-  constructor(bundle: string, home: string) {
+  constructor(bundle: string, home: string, maxSize: number) {
     this.#bundle = bundle;
     this.#home = home;
+    this.#maxSize = maxSize;
     onTestFinished(() => this.#endAll());
   }
 
   /** Starts one; resolves when it is at work. */
   async add(role: CrowdRole): Promise<Member> {
     const name = `p${++this.#names}`;
-    const task: CrowdTask = { role, home: this.#home, name };
+    const task: CrowdTask = { role, home: this.#home, name, maxSize: this.#maxSize };
     const child = spawn(process.execPath, [this.#bundle, JSON.stringify(task)], {
       stdio: ["pipe", "pipe", "inherit"],
       env: { PATH: process.env.PATH },
     });
     child.stdin?.on("error", () => {}); // it may have been killed
-    const gone = once(child, "close").then(() => {});
+    const gone = once(child, "close").then(([code]) => {
+      if (code !== 0 && code !== null) this.failures.push(`${role} ended with ${code}`);
+    });
     const member: Member = { role, name, child, gone, stopped: false, leads: false, alive: true };
     this.members.push(member);
     const ready = new Promise<void>((resolve) => {
@@ -64,6 +70,7 @@ export class Crowd {
 
   #hear(member: Member, said: Record<string, unknown>): boolean {
     if (typeof said.ulid === "string") this.acknowledged.push(said as never);
+    if (said.refused === true) this.counts.refused++;
     if (typeof said.leads === "boolean") {
       member.leads = said.leads;
       if (said.leads && this.#orphanedSince) {

@@ -12,8 +12,8 @@ import type { CommitItem } from "../../src/store/memory-store.ts";
 import { BROKEN_OVERFLOW, OVERFLOW_OPERATIONS } from "./mortal-overflow.ts";
 import {
   capture,
-  committing,
   drainAll,
+  ingestByRecord,
   type MortalScene,
   makeStore,
   openMortalStore,
@@ -48,12 +48,6 @@ async function captureSome(scene: MortalScene): Promise<void> {
     capture(scene, queue, "third"),
   ]);
   await queue.close();
-}
-
-async function ingestByRecord(scene: MortalScene): Promise<void> {
-  const store = await openMortalStore(scene);
-  await queueOf(scene).ingestPending(committing(scene, store));
-  await store.close();
 }
 
 async function withSpoiled(scene: MortalScene): Promise<void> {

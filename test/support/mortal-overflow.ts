@@ -11,6 +11,7 @@ import type { MortalOperation } from "./mortal-operations.ts";
 import {
   capture,
   drainAll,
+  ingestByRecord,
   type MortalScene,
   makeStore,
   pendingIds,
@@ -92,6 +93,7 @@ export const OVERFLOW_OPERATIONS: readonly MortalOperation[] = [
     run: (scene) => captureInto(scene, 2, "drop-oldest", "over"),
   },
   { name: "ingest of segments", prepare: withSegments, run: (scene) => drainAll(scene) },
+  { name: "ingest of segments by record", prepare: withSegments, run: ingestByRecord },
   {
     name: "recovery of a spill",
     prepare: (scene) => withHalfDonePrunes(scene, "spill"),

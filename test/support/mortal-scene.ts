@@ -12,7 +12,7 @@ import type { DurableFsSync } from "../../src/platform/durable-fs-sync.ts";
 import { CaptureQueue } from "../../src/queue/capture-queue.ts";
 import type { RecordHandler } from "../../src/queue/ingest-pass.ts";
 import { pendingPath, pendingUlid, type QueueLayout, queueLayout } from "../../src/queue/layout.ts";
-import { readEnvelope } from "../../src/queue/read-envelope.ts";
+import { textSha256 } from "../../src/record/content-hash.ts";
 import type { MemoryStore } from "../../src/store/memory-store.ts";
 import { openStore } from "../../src/store/open-store.ts";
 
@@ -93,11 +93,18 @@ export async function drainAll(scene: MortalScene, attemptsMax = 3): Promise<voi
 }
 
 /** The library's way into the store: a handler that commits one record. */
-export function committing(scene: MortalScene, store: MemoryStore): RecordHandler {
-  return async (_record, { ulid }) => {
-    const envelope = readEnvelope(scene.fsSync, pendingPath(scene.layout, ulid), ulid);
-    if (envelope) await store.commitBatch([envelope]);
+export function committing(store: MemoryStore): RecordHandler {
+  return async (record, { ulid, appendedAt }) => {
+    const sha256 = textSha256(record.surface);
+    const recordJson = JSON.stringify(record);
+    await store.commitBatch([{ ulid, appendedAt, sha256, record, recordJson }]);
   };
+}
+
+export async function ingestByRecord(scene: MortalScene): Promise<void> {
+  const store = await openMortalStore(scene);
+  await queueOf(scene).ingestPending(committing(store));
+  await store.close();
 }
 
 export function pendingIds(scene: MortalScene): string[] {
