@@ -7,6 +7,7 @@
 import { Command, CommanderError } from "commander";
 import { MemspoolError } from "../errors.ts";
 import { auditCommand } from "./audit.ts";
+import { backupCommand } from "./backup.ts";
 import { captureCommand } from "./capture.ts";
 import {
   type AppModule,
@@ -21,15 +22,22 @@ import { demoCommand } from "./demo.ts";
 import { doctorCommand } from "./doctor.ts";
 import { drainCommand } from "./drain.ts";
 import { exitCodeForError } from "./exit-code.ts";
+import { exportCommand } from "./export.ts";
+import { flushCommand } from "./flush.ts";
 import { getCommand } from "./get.ts";
+import { importCommand } from "./import.ts";
 import { type Interruption, interruption } from "./interruption.ts";
 import { collectSetting, describeSettings } from "./option-values.ts";
 import { Output, watchForLoss } from "./output.ts";
 import { quarantineCommand } from "./quarantine.ts";
+import { rebuildCommand } from "./rebuild.ts";
+import { receiptCommand } from "./receipt.ts";
 import { recentCommand } from "./recent.ts";
+import { restoreCommand } from "./restore.ts";
 import { searchCommand } from "./search.ts";
 import { serveCommand } from "./serve.ts";
 import { statusCommand } from "./status.ts";
+import { verifyCommand } from "./verify.ts";
 
 const EXIT_CODES = `
 Exit codes: 0 all well; 1 it failed, or something needs a look; 2 called
@@ -98,11 +106,19 @@ function buildProgram(run: Parameters<typeof captureCommand>[0], input: ProgramI
     searchCommand,
     getCommand,
     recentCommand,
+    receiptCommand,
     statusCommand,
     drainCommand,
+    flushCommand,
     quarantineCommand,
     auditCommand,
+    verifyCommand,
     doctorCommand,
+    backupCommand,
+    restoreCommand,
+    exportCommand,
+    importCommand,
+    rebuildCommand,
     demoCommand,
   ].map((make) => make(run));
   for (const command of commands) program.addCommand(command);

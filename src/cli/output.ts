@@ -78,6 +78,20 @@ export class Output {
   }
 
   /**
+   * A piece of a long answer; resolves when it was taken, so that no more piles up. What becomes of
+   * one that can not be written, `settled` says.
+   */
+  async piece(text: string): Promise<void> {
+    this.#put(text);
+    await this.#lastWrite;
+  }
+
+  /** Whether the reader went away before it had everything, as `head` does. */
+  get readerLeft(): boolean {
+    return this.#failure !== undefined && isClosedPipe(this.#failure);
+  }
+
+  /**
    * Resolves when the reader has taken everything, however slow it is, to the reason why it could
    * not be written. At once if nothing was.
    */
