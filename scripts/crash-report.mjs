@@ -1,5 +1,6 @@
 // Runs the crash rigs in their long form and writes what they found between the markers of
 // docs/DURABILITY.md. Nothing is written when a rig fails, finds damage, or misses a broken variant.
+//   --short          runs the short forms, which belong to npm test, instead of the long ones
 //   --rows FILE      takes these rows instead of running anything
 //   --document FILE  writes there instead
 import { execFileSync, spawnSync } from "node:child_process";
@@ -19,6 +20,8 @@ const RIGS = [
   "test/memory/rebuild/rebuild-crash.test.ts",
 ];
 
+const form = process.argv.includes("--short") ? "short" : "long";
+
 function argument(name) {
   const at = process.argv.indexOf(name);
   return at < 0 ? undefined : process.argv[at + 1];
@@ -35,7 +38,7 @@ function runRigs() {
       {
         cwd: root,
         stdio: "inherit",
-        env: { ...process.env, MEMSPOOL_CRASH_FORM: "long", MEMSPOOL_CRASH_TABLE: table },
+        env: { ...process.env, MEMSPOOL_CRASH_FORM: form, MEMSPOOL_CRASH_TABLE: table },
       },
     );
     const rows = readFileSync(table, "utf8");
@@ -97,7 +100,7 @@ function circumstances() {
   const stat = spawnSync("stat", ["-f", "-c", "%T", tmpdir()], { encoding: "utf8" });
   const commit = `${git("rev-parse", "--short", "HEAD")}${git("status", "--porcelain", "src") ? " with changes" : ""}`;
   return (
-    `${new Date().toISOString().slice(0, 10)}, commit ${commit}, Node ${process.version}, ` +
+    `${new Date().toISOString().slice(0, 10)}, ${form} form, commit ${commit}, Node ${process.version}, ` +
     `${process.platform} ${release()}, ${stat.stdout.trim() || "unknown"} (tmpfs where named).`
   );
 }

@@ -35,7 +35,7 @@ it("writes sums and controls between the markers, with the circumstances", () =>
   expect(status).toBe(0);
   expect(text).toContain("| really full | capture | 8 inodes | 1,502 | 0 | 0 | 0 |");
   expect(text).toContain("| really full | a blind writer | 1,500 | yes |");
-  expect(text).toMatch(/\d{4}-\d\d-\d\d, commit [0-9a-f]+.*Node v\d+/);
+  expect(text).toMatch(/\d{4}-\d\d-\d\d, long form, commit [0-9a-f]+.*Node v\d+/);
   expect(text).toMatch(/^# Before\n[\s\S]*\nafter\n$/);
   expect(text).not.toContain("\nold\n");
 });
