@@ -58,13 +58,22 @@ export class SegmentPass {
    */
   async run(drive: PassDrive): Promise<PassOutcome> {
     const outcome = emptyOutcome();
-    for (const segment of listSegmentsSync(this.#parts.fs, this.#parts.layout)) {
+    const segments = listSegmentsSync(this.#parts.fs, this.#parts.layout);
+    this.#forgetAllBut(new Set(segments.map(({ name }) => name)));
+    for (const segment of segments) {
       if (drive.isStopping()) break;
       const newerCount = this.#leftToNewer.get(segment.name);
       if (newerCount !== undefined) outcome.skipped += newerCount;
       else await this.#drain(segment, drive, outcome);
     }
     return outcome;
+  }
+
+  /** What another ingester finished needs no memory. */
+  #forgetAllBut(names: ReadonlySet<string>): void {
+    for (const known of [this.#memories, this.#leftToNewer]) {
+      for (const name of known.keys()) if (!names.has(name)) known.delete(name);
+    }
   }
 
   async #drain(segment: SegmentName, drive: PassDrive, outcome: PassOutcome): Promise<void> {

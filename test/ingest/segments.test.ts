@@ -146,6 +146,24 @@ describe("spilled records", () => {
     expect([overflowNames(bench.layout), archivedIds(bench)]).toEqual([[], ids]);
   });
 
+  it("I3: what was done of a segment is forgotten with it, should it come back", async () => {
+    const bench = new IngestBench();
+    const ids = await bench.appendMany(4);
+    const name = spill(bench.layout, ids);
+    const path = segmentPath(bench.layout, name);
+    const bytes = readFileSync(path);
+    const ingester = bench.ingester({ batchRecordsMax: 2 });
+    bench.store.before = () => {
+      if (bench.store.tried.length === 2) throw storeAway();
+    };
+    await expect(ingester.drain(DRAIN)).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
+    unlinkSync(path);
+    await ingester.drain(DRAIN);
+    writeFileSync(path, bytes);
+    expect(await ingester.drain(DRAIN)).toMatchObject({ ingested: 4 });
+    expect(overflowNames(bench.layout)).toEqual([]);
+  });
+
   it("I3: a record that is pending and in a segment at once ends as one row", async () => {
     const bench = new IngestBench();
     const ids = await bench.appendMany(3);
