@@ -50,7 +50,8 @@ export async function discardSegment(parts: PublishSegmentParts, name: string): 
   await parts.fs.unlink(segmentPath(parts.layout, name)).catch(() => {});
 }
 
-async function writeWhole(fs: DurableFs, path: string, bytes: Uint8Array): Promise<void> {
+/** @throws the system error of the step that failed; the path may then hold part of the bytes */
+export async function writeWhole(fs: DurableFs, path: string, bytes: Uint8Array): Promise<void> {
   const fd = await fs.openExclusive(path);
   try {
     for (let offset = 0; offset < bytes.length; ) {
