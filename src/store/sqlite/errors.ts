@@ -56,7 +56,7 @@ const EXPLANATIONS: Readonly<Record<string, string>> = {
   schema:
     "The store's file lacks tables it should have. Stop all servers and run `memspool rebuild`.",
   intent:
-    "The file replace-intent.json beside the store was damaged, so it is not known which store is " +
+    "The file store/replace-intent.json was damaged, so it is not known which store is " +
     'the right one. Nothing was touched. See docs/OPERATING.md, "Rebuild".',
   rebuild:
     "The rebuilt store did not pass its own checks and was not used. The old one is in place.",
