@@ -8,6 +8,8 @@ import { isErrno } from "../../src/platform/errno.ts";
 import { pendingPath } from "../../src/queue/layout.ts";
 import type { CrashWorld, Seams } from "./crash-world.ts";
 
+const GZIP_MAGIC = 0x1f;
+
 export type Sabotage = (seams: Seams, world: CrashWorld) => Seams;
 
 /** Neither captures nor the ingester sync a file's bytes. */
@@ -91,20 +93,51 @@ export const quarantinedUnlinkFirst: Sabotage = (seams, { layout }) => ({
   },
 });
 
-/** What is only ever appended to is trusted without a sync. */
-export const archiveNotSynced: Sabotage = (seams) => {
-  const appending = new Set<number>();
+/** The done archive is trusted without a sync. */
+export const archiveNotSynced: Sabotage = (seams) => notSynced(seams, /\.ndjson\.gz$/);
+
+/** Lines about dropped records are trusted without a sync. */
+export const auditNotSynced: Sabotage = (seams) => notSynced(seams, /\.overflow-audit\.log$/);
+
+/** The ingester unlinks before the ledger's young lines are on disk. */
+export const ledgerNotSynced: Sabotage = (seams) => notSynced(seams, /\.ledger-[\d-]+$/);
+
+/** Leaves out the fsync of files whose path matches, as far as they are opened by the sync twin. */
+function notSynced(seams: Seams, pattern: RegExp): Seams {
+  const trusted = new Set<number>();
   const { fsSync } = seams;
+  const noting = (open: (path: string) => number) => (path: string) => {
+    const fd = open(path);
+    return pattern.test(path) ? remembered(trusted, fd) : forgotten(trusted, fd);
+  };
   return {
     ...seams,
     fsSync: {
       ...fsSync,
-      openAppend: (path) => remembered(appending, fsSync.openAppend(path)),
-      fsync: (fd) => void (appending.has(fd) || fsSync.fsync(fd)),
-      close: (fd) => {
-        appending.delete(fd);
-        fsSync.close(fd);
+      openAppend: noting(fsSync.openAppend),
+      openLog: noting(fsSync.openLog),
+      openRead: noting(fsSync.openRead),
+      openDirectory: noting(fsSync.openDirectory),
+      fsync: (fd) => void (trusted.has(fd) || fsSync.fsync(fd)),
+    },
+  };
+}
+
+/** A segment of spilled records is given its name without a sync of its bytes. */
+export const segmentNotSynced: Sabotage = (seams) => {
+  const segments = new Set<number>();
+  const { fs } = seams;
+  return {
+    ...seams,
+    fs: {
+      ...fs,
+      openExclusive: async (path) => forgotten(segments, await fs.openExclusive(path)),
+      openDirectory: async (path) => forgotten(segments, await fs.openDirectory(path)),
+      write: (fd, bytes, offset, length) => {
+        if (bytes[0] === GZIP_MAGIC) segments.add(fd);
+        return fs.write(fd, bytes, offset, length);
       },
+      fsync: async (fd) => void (segments.has(fd) || (await fs.fsync(fd))),
     },
   };
 };

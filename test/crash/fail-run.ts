@@ -15,7 +15,8 @@ import {
   worldAt,
 } from "./crash-world.ts";
 import { FailingSeams, type LoggedCall, repeatedSyncs, type StepFault } from "./failing-seams.ts";
-import { capture, drain, type Operation, queueOf } from "./operations.ts";
+import { capture, drain, queueOf } from "./operation-steps.ts";
+import type { Operation } from "./operations.ts";
 import {
   judgeArchive,
   judgeRecords,

@@ -4,15 +4,25 @@
  * Guarantees: `run` goes through the seams for everything it does, notes every outcome in the
  * truth, lets go of what it opened, and never rejects for what the disk does.
  */
-import { readFileSync, writeFileSync } from "node:fs";
-import { Ingester } from "../../src/ingest/ingester.ts";
-import { CaptureQueue, type CaptureQueueOptions } from "../../src/queue/capture-queue.ts";
-import { pendingPath } from "../../src/queue/layout.ts";
-import { newMarkMemory } from "../../src/queue/mark-memory.ts";
+import { writeFileSync } from "node:fs";
+import { SharedDirectorySync } from "../../src/platform/shared-directory-sync.ts";
+import { AuditLog } from "../../src/queue/audit-log.ts";
+import { returnFromQuarantine } from "../../src/queue/quarantine-return.ts";
 import { recover } from "../../src/queue/recover.ts";
-import { textSha256 } from "../../src/record/content-hash.ts";
-import type { MemoryRecord } from "../../src/record/memory-record.ts";
-import { type CrashWorld, plainSeams, type Seams, ShiftedClock, storeOf } from "./crash-world.ts";
+import { generateUlid } from "../../src/record/record-id.ts";
+import { type CrashWorld, plainSeams, type Seams, ShiftedClock } from "./crash-world.ts";
+import {
+  backlog,
+  capture,
+  damage,
+  drain,
+  ingestByRecord,
+  itemOf,
+  newText,
+  type QueueShape,
+  queueOf,
+  texts,
+} from "./operation-steps.ts";
 
 export interface Operation {
   readonly name: string;
@@ -21,120 +31,6 @@ export interface Operation {
   run(world: CrashWorld, seams: Seams): Promise<void>;
   /** Records leave the queue only for an archive that a rebuild can read. */
   readonly archives?: true;
-}
-
-const BATCH_RECORDS = 2;
-let textNumber = 0;
-
-/** Different each time, and found by a look through raw bytes. */
-function newText(): string {
-  textNumber++;
-  return `text ${textNumber} — ${"é".repeat(textNumber % 7)} of the rigs`;
-}
-
-/** What a queue is made with beside its seams. */
-export type QueueShape = Pick<CaptureQueueOptions, "maxSize" | "overflow">;
-
-export function queueOf(world: CrashWorld, seams: Seams, shape: QueueShape = {}): CaptureQueue {
-  return new CaptureQueue({
-    ...shape,
-    queueDir: world.layout.dir,
-    attemptsMax: 1,
-    clock: seams.clock,
-    events: seams.events,
-    fs: seams.fs,
-    fsSync: seams.fsSync,
-    markMemory: newMarkMemory(),
-  });
-}
-
-/** Captures one text and notes what was said of it. */
-export async function capture(
-  world: CrashWorld,
-  queue: CaptureQueue,
-  record: MemoryRecord,
-  retryUlid?: string,
-): Promise<string | undefined> {
-  world.truth.submitted.add(record.surface);
-  try {
-    const { ulid } = await queue.append(record, { retryUlid });
-    world.truth.acknowledge(ulid, record.surface);
-    return ulid;
-  } catch (error) {
-    world.truth.captureFailed(record.surface, error);
-    return undefined;
-  }
-}
-
-/** One pass of the server's ingester, recovery included; `dueOrNot` as an operator would. */
-export async function drain(world: CrashWorld, seams: Seams): Promise<void> {
-  const ingester = new Ingester({
-    fs: seams.fsSync,
-    layout: world.layout,
-    clock: seams.clock,
-    events: seams.events,
-    attemptsMax: 1,
-    batchRecordsMax: BATCH_RECORDS,
-    pollMs: 1_000_000,
-    random: () => 0,
-    openStore: async () => storeOf(seams.commitBatch),
-    onReport: () => {},
-  });
-  try {
-    await ingester.drain({ dueOrNot: true });
-  } catch (error) {
-    world.truth.workFailed(error);
-  } finally {
-    await ingester.stop();
-  }
-}
-
-/** Hands each record to the store by itself; refuses the texts that the store would refuse. */
-async function ingestByRecord(
-  world: CrashWorld,
-  seams: Seams,
-  refuses: (record: MemoryRecord) => boolean,
-): Promise<void> {
-  const queue = queueOf(world, seams);
-  try {
-    await queue.ingestPending(async (record, { ulid, appendedAt }) => {
-      if (refuses(record)) {
-        throw Object.assign(new Error("ERANGE: not this one"), {
-          retryable: false,
-          code: "ERANGE",
-        });
-      }
-      const sha256 = textSha256(record.surface);
-      const recordJson = JSON.stringify(record);
-      await seams.commitBatch([{ ulid, appendedAt, record, recordJson, sha256 }]);
-    });
-  } catch (error) {
-    world.truth.workFailed(error);
-  } finally {
-    await queue.close();
-  }
-}
-
-/** @returns ids, oldest first */
-async function backlog(world: CrashWorld, records: readonly MemoryRecord[]): Promise<string[]> {
-  const queue = queueOf(world, plainSeams(world));
-  const ulids: string[] = [];
-  for (const record of records) ulids.push((await capture(world, queue, record)) as string);
-  await queue.close();
-  return ulids;
-}
-
-function texts(count: number): MemoryRecord[] {
-  return Array.from({ length: count }, () => ({ surface: newText() }));
-}
-
-/** Changes a pending file behind the queue's back: from now on its bytes are what must be kept. */
-function damage(world: CrashWorld, ulid: string): void {
-  const path = pendingPath(world.layout, ulid);
-  const bytes = Buffer.from(readFileSync(path, "utf8").replace("text", "tent"));
-  writeFileSync(path, bytes);
-  world.truth.acknowledged.delete(ulid);
-  world.truth.damaged.set(ulid, bytes);
 }
 
 const firstCapture: Operation = {
@@ -240,6 +136,89 @@ const spill = captureWhenFull("spill", "spill");
 const drop = captureWhenFull("drop", "drop-oldest");
 const refuse = captureWhenFull("refuse when full", "reject");
 
+/** From the caller to the store in one go, so that every line and name is young. */
+const captureAndIngest: Operation = {
+  name: "capture, then ingest",
+  archives: true,
+  prepare: async () => {},
+  async run(world, seams) {
+    const queue = queueOf(world, seams);
+    for (const record of texts(2)) await capture(world, queue, record);
+    await queue.close();
+    await drain(world, seams);
+  },
+};
+
+const segmentIngest: Operation = {
+  name: "ingest of a segment",
+  archives: true,
+  async prepare(world) {
+    const plain = plainSeams(world);
+    await spill.prepare(world);
+    await spill.run(world, plain);
+    const [ulid] = [...world.truth.acknowledged.keys()] as [string];
+    const surface = world.truth.acknowledged.get(ulid) as string;
+    // Of the spilled ones, one is in the store already.
+    world.store.commit([itemOf(ulid, { surface })]);
+  },
+  run: drain,
+};
+
+const quarantineReturn: Operation = {
+  name: "return from quarantine",
+  async prepare(world) {
+    await backlog(world, texts(2));
+    await ingestByRecord(world, plainSeams(world), () => true);
+  },
+  async run(world, seams) {
+    const { fs, clock, events } = seams;
+    const { layout } = world;
+    const directory = new SharedDirectorySync(fs, layout.dir);
+    const quarantineDirectory = new SharedDirectorySync(fs, layout.quarantineDir);
+    const parts = { fs, layout, clock, events, directory, quarantineDirectory };
+    for (const ulid of world.truth.acknowledged.keys()) {
+      try {
+        const outcome = await returnFromQuarantine(parts, `pending-${ulid}.json`);
+        if (outcome instanceof Error) world.truth.workFailed(outcome);
+      } catch (error) {
+        world.truth.workFailed(error);
+      }
+    }
+    await Promise.all([directory.close(), quarantineDirectory.close()]);
+  },
+};
+
+/** Lines about records that are lost on purpose; its files are full after a few of them. */
+const auditRotation: Operation = {
+  name: "rotation of the audit log",
+  async prepare(world) {
+    await backlog(world, texts(1));
+    await auditDrops(world, plainSeams(world), 1);
+  },
+  run: (world, seams) => auditDrops(world, seams, 4),
+};
+
+/** Nothing is deleted within these limits: every line must be found in one of the files. */
+const AUDIT_LIMITS = { fileBytesMax: 600, backupsMax: 50, totalBytesMax: 1_000_000 };
+
+async function auditDrops(world: CrashWorld, seams: Seams, count: number): Promise<void> {
+  const { layout, truth } = world;
+  const { fsSync: fs, clock, events } = seams;
+  const log = new AuditLog({ layout, fs, clock, events, limits: AUDIT_LIMITS });
+  for (let n = 0; n < count; n++) {
+    const ulid = generateUlid();
+    const appendedAt = new Date(clock.nowMs()).toISOString();
+    const victims = [{ ulid, appendedAt, sha256: "0".repeat(64) }];
+    try {
+      log.record("dropped", victims, 1);
+      truth.acknowledge(ulid, "dropped on purpose");
+    } catch (error) {
+      truth.workFailed(error);
+    }
+  }
+  log.close();
+}
+
 const recovery: Operation = {
   name: "recovery",
   prepare: async (world) => {
@@ -271,12 +250,6 @@ async function interruptedQuarantine(world: CrashWorld): Promise<void> {
   await drain(world, { ...plain, fsSync: { ...plain.fsSync, unlink } });
 }
 
-export function itemOf(ulid: string, record: MemoryRecord) {
-  const appendedAt = new Date().toISOString();
-  const recordJson = JSON.stringify(record);
-  return { ulid, appendedAt, record, recordJson, sha256: textSha256(record.surface) };
-}
-
 export const OPERATIONS: readonly Operation[] = [
   firstCapture,
   laterCapture,
@@ -289,6 +262,10 @@ export const OPERATIONS: readonly Operation[] = [
   spill,
   drop,
   refuse,
+  captureAndIngest,
+  segmentIngest,
+  quarantineReturn,
+  auditRotation,
   recovery,
 ];
 

@@ -150,6 +150,16 @@ export function judgeArchive({ truth }: CrashWorld, found: Found): Violation[] {
   });
 }
 
+/** Whatever left the queue for the store has its line in the ledger, or its loss would be silent. */
+export function judgeLedger({ truth }: CrashWorld, found: Found): Violation[] {
+  return [...truth.acknowledged.keys()].flatMap((ulid): Violation[] => {
+    const waiting =
+      found.pending.has(ulid) || found.spilled.has(ulid) || found.quarantined.has(ulid);
+    if (waiting || found.dropped.has(ulid) || found.ledger.has(ulid)) return [];
+    return [{ kind: "ledger", what: `${ulid} left without its line` }];
+  });
+}
+
 /** A capture of which nothing was stored, they said. */
 export function judgeRefused({ home, truth, store }: CrashWorld): Violation[] {
   const violations: Violation[] = [];

@@ -2,11 +2,14 @@ import { describe, expect, it } from "vitest";
 import { addCrashRow, rounds } from "../support/crash-table.ts";
 import {
   archiveNotSynced,
+  auditNotSynced,
   directorySyncLeftOut,
   fileSyncLeftOut,
+  ledgerNotSynced,
   publishedBeforeSync,
   quarantinedWithoutSync,
   type Sabotage,
+  segmentNotSynced,
   unlinkedBeforeCommit,
 } from "./broken-variants.ts";
 import { scratchDirectory } from "./crash-world.ts";
@@ -77,6 +80,10 @@ describe("the power-cut rig catches", () => {
       ["lost"],
     ],
     ["an archive that is not synced", "ingest by batch", archiveNotSynced, ["not archived"]],
+    ["an unlink before the segment is synced", "spill", segmentNotSynced, ["torn", "lost"]],
+    ["an overflow directory that is not synced", "spill", directorySyncLeftOut, ["lost"]],
+    ["a drop before its audit line is synced", "drop", auditNotSynced, ["lost"]],
+    ["a ledger that is not synced", "capture, then ingest", ledgerNotSynced, ["ledger"]],
   ])(
     "Q1: %s",
     async (variant, name, sabotage, kinds) => {

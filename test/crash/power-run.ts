@@ -18,8 +18,16 @@ import {
   Truth,
   worldAt,
 } from "./crash-world.ts";
-import { drain, type Operation } from "./operations.ts";
-import { judgeArchive, judgeRecords, judgeVisible, lookAround, type Violation } from "./oracle.ts";
+import { drain } from "./operation-steps.ts";
+import type { Operation } from "./operations.ts";
+import {
+  judgeArchive,
+  judgeLedger,
+  judgeRecords,
+  judgeVisible,
+  lookAround,
+  type Violation,
+} from "./oracle.ts";
 import { type CrashState, crashStates, drawnState } from "./power-model.ts";
 import { PowerTrace } from "./power-trace.ts";
 
@@ -91,7 +99,9 @@ async function tryState(
   const world = restored(parts, state, [...rowsBefore, ...state.rows]);
   const found = lookAround(world);
   const violations = [...judgeVisible(world, found), ...judgeRecords(world, found)];
-  if (operation.archives) violations.push(...judgeArchive(world, found));
+  if (operation.archives) {
+    violations.push(...judgeArchive(world, found), ...judgeLedger(world, found));
+  }
   const clock = new ShiftedClock(EVERYTHING_IS_OLD_MS);
   if (second) {
     const rows = [...world.store.kept];

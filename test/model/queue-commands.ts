@@ -9,7 +9,7 @@ import fc from "fast-check";
 import { expect } from "vitest";
 import { MemspoolError } from "../../src/errors.ts";
 import { pendingPath } from "../../src/queue/layout.ts";
-import { itemOf } from "../crash/operations.ts";
+import { itemOf } from "../crash/operation-steps.ts";
 import {
   expectAgreement,
   expectFound,
