@@ -1,11 +1,20 @@
-import { mkdirSync, renameSync } from "node:fs";
+import {
+  appendFileSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { expect, it } from "vitest";
+import { textSha256 } from "../../../src/record/content-hash.ts";
+import { encodeEnvelope } from "../../../src/record/envelope.ts";
 import { sumOf, VerifyBench } from "../../support/verify-bench.ts";
 
 /** Batches of captures; each ends long before the limit on records is ever reached. */
-const ROUNDS = 40;
+const ROUNDS = 20;
 const ROUND_CAPTURES = 10;
 
 it("V1: calls nothing missing while captures, spills and drains go on, and is exact afterwards", async () => {
@@ -91,4 +100,84 @@ it("V1: a record sent back from quarantine while it is looked for is not missing
   };
   const report = await bench.verify({}, { fs });
   expect(report).toMatchObject({ ok: true, captured: 1, pending: 1, missing: 0 });
+});
+
+it("V1: a record captured while it looks is neither missing nor unledgered", async () => {
+  const bench = new VerifyBench();
+  await bench.capture("before");
+  const parts = await bench.parts();
+  const ulid = "01JQ7Z8X9YABCDEFGHJKMNPQRS";
+  const at = "2026-03-01T09:30:00.000Z";
+  const envelope = encodeEnvelope(ulid, at, '{"surface":"a"}', textSha256("a"));
+  let listings = 0;
+  const fs = {
+    ...parts.fs,
+    names: (directory: string) => {
+      // The ledger's names have been listed; now the pending ones are.
+      if (directory === bench.layout.dir && ++listings === 2) {
+        writeFileSync(bench.path(ulid), envelope);
+        appendFileSync(bench.ledgerFile(), `${ulid}\n`);
+      }
+      return parts.fs.names(directory);
+    },
+  };
+  const report = await bench.verify({}, { fs });
+  expect(report).toMatchObject({ ok: true, captured: 2, pending: 2, unledgered: 0, notes: [] });
+});
+
+it("V1: a record acknowledged after the queue was looked at does not count yet", async () => {
+  const bench = new VerifyBench();
+  await bench.capture("before");
+  const parts = await bench.parts();
+  const fs = {
+    ...parts.fs,
+    names: (directory: string) => {
+      if (directory === bench.layout.quarantineDir) {
+        appendFileSync(bench.ledgerFile(), "01JQ7Z8X9YABCDEFGHJKMNPQRS\n");
+      }
+      return parts.fs.names(directory);
+    },
+  };
+  const report = await bench.verify({}, { fs });
+  expect(report).toMatchObject({ ok: true, captured: 1, pending: 1, missing: 0 });
+});
+
+it("V1: an audit line that is being written is not called damaged", async () => {
+  const bench = new VerifyBench({ maxSize: 1, overflow: "drop-oldest" });
+  await bench.captureMany(3);
+  const { auditFile } = bench.layout;
+  const whole = readFileSync(auditFile);
+  truncateSync(auditFile, whole.length - 20);
+  const parts = await bench.parts();
+  let looks = 0;
+  const asyncFs = {
+    ...parts.asyncFs,
+    names: async (directory: string) => {
+      // The first look lists the directory until nothing is new; the line is whole for the second.
+      if (directory === bench.layout.dir && ++looks === 3) writeFileSync(auditFile, whole);
+      return parts.asyncFs.names(directory);
+    },
+  };
+  const report = await bench.verify({}, { asyncFs });
+  expect(looks).toBeGreaterThan(2);
+  expect(report).toMatchObject({ problems: [], captured: 3, dropped: 2, missing: 0 });
+});
+
+it("V1: a batch that is being archived is not called torn", async () => {
+  const bench = new VerifyBench();
+  await bench.captureMany(3);
+  await bench.drain();
+  const path = bench.archiveFile();
+  const whole = readFileSync(path);
+  truncateSync(path, whole.length - 5);
+  const parts = await bench.parts();
+  const fs = {
+    ...parts.fs,
+    names: (directory: string) => {
+      if (directory === bench.layout.quarantineDir) writeFileSync(path, whole);
+      return parts.fs.names(directory);
+    },
+  };
+  const report = await bench.verify({}, { fs });
+  expect(report).toMatchObject({ ok: true, stored: 3, notes: [] });
 });
