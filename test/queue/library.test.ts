@@ -37,7 +37,7 @@ describe("what the library exports", () => {
   });
 
   it("Q1: takes options of a later version without stumbling", async () => {
-    const later = { queueDir: newDir(), maxSize: 100, overflow: "spill" };
+    const later = { queueDir: newDir(), quotaMb: 100, compress: "zstd" };
     const queue = new CaptureQueue(later);
     await queue.append({ surface: "x" });
     expect([await queue.pendingCount(), await queue.ingestPending(() => {})]).toEqual([1, 1]);
