@@ -6,10 +6,12 @@ import { type DurableFs, nodeDurableFs } from "../../src/platform/durable-fs.ts"
 import { auditTail } from "../../src/queue/audit-read.ts";
 import { CaptureQueue } from "../../src/queue/capture-queue.ts";
 import { isLeftover, pendingPath, quarantinedUlid, queueLayout } from "../../src/queue/layout.ts";
-import { keepReserve } from "../../src/queue/reserve.ts";
+import { keepReserve, RESERVE_FILE_COUNT } from "../../src/queue/reserve.ts";
 import { decodeEnvelope } from "../../src/record/envelope.ts";
+import { ServerProcess } from "../support/capturing-server.ts";
 import { addCrashRow, rounds } from "../support/crash-table.ts";
 import { freshDirectory } from "../support/fresh-directory.ts";
+import { until } from "../support/ingest-bench.ts";
 import { ownScene } from "../support/mortal-runs.ts";
 import { drainAll, type MortalScene, queueOf, spoil } from "../support/mortal-scene.ts";
 import { fillDisk, smallDisk } from "../support/small-disk.ts";
@@ -304,6 +306,19 @@ describe("the ingester on a full disk", () => {
       addFullRow(overflow, fault, kept.length, found.lost.length);
     },
   );
+});
+
+describe("the reserve of a server", () => {
+  it("Q9: the leader makes it once it is idle, and again after it was given up", async () => {
+    const home = freshDirectory();
+    const server = await ServerProcess.start(home);
+    const scene = ownScene(home, 0);
+    await server.capture("makes the queue");
+    await until(() => expect(reserveIn(scene)).toHaveLength(RESERVE_FILE_COUNT));
+    for (const name of reserveIn(scene)) rmSync(join(scene.layout.dir, name));
+    await server.capture("wakes the leader");
+    await until(() => expect(reserveIn(scene)).toHaveLength(RESERVE_FILE_COUNT));
+  });
 });
 
 function addFullRow(operation: string, fault: string, tried: number, lost: number): void {
