@@ -130,11 +130,20 @@ function lineUlid(line: Buffer): string | undefined {
 }
 
 function openIfFile(fs: DurableFsSync, path: string): number | undefined {
+  const fd = openIfThere(fs, path);
+  if (fd === undefined) return undefined;
+  let isFile = false;
   try {
-    const fd = fs.openRead(path);
-    if (fs.factsOfDescriptor(fd).kind === "file") return fd;
-    fs.close(fd);
-    return undefined;
+    isFile = fs.factsOfDescriptor(fd).kind === "file";
+    return isFile ? fd : undefined;
+  } finally {
+    if (!isFile) fs.close(fd);
+  }
+}
+
+function openIfThere(fs: DurableFsSync, path: string): number | undefined {
+  try {
+    return fs.openRead(path);
   } catch (error) {
     if (isErrno(error, "ENOENT", "ELOOP", "ENXIO")) return undefined;
     throw error;

@@ -7,6 +7,7 @@ import { encodeMember, type SkippedStretch } from "../../src/queue/archive-membe
 import { queueLayout } from "../../src/queue/layout.ts";
 import { encodeEnvelope } from "../../src/record/envelope.ts";
 import { idOf, itemOf } from "../contract/store-bench.ts";
+import { faultyFsSync } from "../support/faulty-fs.ts";
 import { freshDirectory } from "../support/fresh-directory.ts";
 
 const fs = nodeDurableFsSync;
@@ -25,6 +26,16 @@ function read(path: string, windowBytes?: number) {
 }
 
 describe("a file of members", () => {
+  it("I6: a file that can not be looked at is an error, and its descriptor is let go", () => {
+    const path = join(freshDirectory(), "f");
+    writeFileSync(path, encodeMember([envelope(1)]));
+    const faulty = faultyFsSync();
+    faulty.fail({ method: "factsOfDescriptor", errno: "EIO" });
+    const members = readMembers(faulty.fs, path, { onSkipped: () => {} });
+    expect(() => [...members]).toThrow("EIO");
+    expect(faulty.methods()).toEqual(["openRead", "factsOfDescriptor", "close"]);
+  });
+
   it("I6: read in pieces of any size that holds two members, gives what it gives whole", () => {
     const path = join(freshDirectory(), "f");
     const members = Array.from({ length: 30 }, (_, n) =>
