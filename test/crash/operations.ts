@@ -23,6 +23,7 @@ import {
   queueOf,
   texts,
 } from "./operation-steps.ts";
+import { rebuild } from "./rebuild-operation.ts";
 
 export interface Operation {
   readonly name: string;
@@ -219,6 +220,18 @@ async function auditDrops(world: CrashWorld, seams: Seams, count: number): Promi
   log.close();
 }
 
+const rebuildOfStore: Operation = {
+  name: "rebuild",
+  archives: true,
+  async prepare(world) {
+    await backlog(world, texts(2));
+    await drain(world, plainSeams(world));
+    await spill.prepare(world);
+    await spill.run(world, plainSeams(world));
+  },
+  run: rebuild,
+};
+
 const recovery: Operation = {
   name: "recovery",
   prepare: async (world) => {
@@ -266,6 +279,7 @@ export const OPERATIONS: readonly Operation[] = [
   segmentIngest,
   quarantineReturn,
   auditRotation,
+  rebuildOfStore,
   recovery,
 ];
 
