@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { createApp } from "../../src/app.ts";
+import { createApp, restore } from "../../src/app.ts";
 import { MemspoolError } from "../../src/errors.ts";
 import type { RebuildResult } from "../../src/memory/rebuild/rebuild-result.ts";
 import { makeFakeApp } from "../support/fake-app.ts";
@@ -96,7 +96,7 @@ describe("memspool rebuild", () => {
 describe("the real one", () => {
   const options = (home: string): RunOptions => ({
     home,
-    app: { createApp, serve: async () => 0 },
+    app: { createApp, restore, serve: async () => 0 },
   });
 
   it("I6: brings everything back after the store was destroyed, and counts what the ledger names", async () => {
