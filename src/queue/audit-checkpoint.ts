@@ -72,7 +72,8 @@ export function recordCheckpoint(fs: DurableFsSync, layout: QueueLayout, path: s
       if (!publish(fs, layout, next)) continue;
       if (readSync(fs, layout).newest > next.generation) continue; // the number was an old one
     }
-    // Also when it was there already: whoever wrote it may have died before this.
+    // Also when it was there already: whoever wrote it may have died before this. Crash here: a
+    // power cut may take both names, and the audit file is still there.
     fs.replace(layout.auditCheckpointFile, encodeCheckpoint(next ?? found), "fsync");
     syncDirectorySync(fs, layout.dir);
     removeOlder(fs, layout, newest);
@@ -183,10 +184,7 @@ function publish(fs: DurableFsSync, layout: QueueLayout, checkpoint: AuditCheckp
     } finally {
       fs.close(fd);
     }
-    if (!linked(fs, temp, path)) return false;
-    // Crash here: after a power cut it may be gone, and the audit file is still there.
-    syncDirectorySync(fs, layout.dir);
-    return true;
+    return linked(fs, temp, path);
   } finally {
     removeQuietly(fs, temp);
   }

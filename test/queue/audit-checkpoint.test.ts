@@ -187,6 +187,22 @@ describe("several processes", () => {
 });
 
 describe("failures and crashes", () => {
+  it("L2: returns when content and both names are synced, and only then removes an older one", () => {
+    const { layout, paths } = withFiles(3);
+    record(layout, paths[0]);
+    record(layout, paths[1]);
+    const { fs, calls } = faultyFsSync();
+    record(layout, paths[2], fs);
+    const writing = calls.slice(calls.findIndex(({ method }) => method === "openExclusive"));
+    const steps = writing
+      .filter(({ method }) => /^(write|fsync|link|replace|openDirectory|unlink)$/.test(method))
+      .map(({ method, args }) => (method === "replace" ? `${method} ${args[2]}` : method));
+    expect(steps).toEqual([
+      ...["write", "fsync", "link", "unlink"],
+      ...["replace fsync", "openDirectory", "fsync", "unlink"],
+    ]);
+  });
+
   it("L2: whatever call fails, the file is told to stay, and once it may go it counts once", async () => {
     const calls = faultyFsSync();
     const first = withFiles(2);
