@@ -75,13 +75,13 @@ export const ROT_CONTROLS: readonly RotControl[] = [
   {
     name: "a done file's checksums are not looked at",
     caughtAt: "altered",
-    subject: () => readBy(doneFile(0), (bytes) => readingOf(linesOfMembers(bytes).map(trusted))),
+    subject: () => readBy(doneFile(1, 0), (bytes) => readingOf(linesOfMembers(bytes).map(trusted))),
   },
   {
     name: "a done file is read up to the damage, in silence",
     caughtAt: "lost",
     subject: () =>
-      readBy(doneFile(0), (bytes) => readingOf(linesOfMembers(bytes).map(trusted), true)),
+      readBy(doneFile(1, 0), (bytes) => readingOf(linesOfMembers(bytes).map(trusted), true)),
   },
   {
     name: "an audit line's checksum is not looked at",

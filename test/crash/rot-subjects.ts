@@ -63,15 +63,16 @@ export function pendingEnvelope(fillerChars: number): RotSubject {
   };
 }
 
-/** Three batches of two. */
-export function doneFile(fillerChars: number): RotSubject {
+/** Three batches. */
+export function doneFile(batchCount: number, fillerChars: number): RotSubject {
   const layout = freshQueue();
-  const envelopes = numbers(1, 6).map((n) => madeEnvelope(n, fillerChars));
+  const envelopes = numbers(1, 3 * batchCount).map((n) => madeEnvelope(n, fillerChars));
   const archive = new DoneArchive(fs, layout, systemClock);
   const wholeEnds = new Set([0]);
   let path = "";
-  for (const at of [0, 2, 4]) {
-    archive.append(envelopes.slice(at, at + 2).map(({ bytes }) => bytes));
+  for (const batch of [0, 1, 2]) {
+    const at = batch * batchCount;
+    archive.append(envelopes.slice(at, at + batchCount).map(({ bytes }) => bytes));
     path = join(layout.doneDir, readdirSync(layout.doneDir)[0] ?? "");
     wholeEnds.add(readFileSync(path).length);
   }
