@@ -10,7 +10,8 @@ import { constants } from "node:fs";
 import { access, open, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { HealthCheck } from "../memory/memory.ts";
-import { errnoText, failing, ok } from "./check-result.ts";
+import { type DirectorySyncStep, lacksDirectoryFsync } from "../platform/directory-fsync.ts";
+import { degraded, errnoText, failing, ok } from "./check-result.ts";
 
 export interface WriteProbeInput {
   readonly queueDir: string;
@@ -30,8 +31,14 @@ export async function checkWrite(input: WriteProbeInput): Promise<HealthCheck> {
       await access(existing, constants.W_OK | constants.X_OK);
       return ok(name, "no queue directory yet; it can be made where it belongs");
     }
-    const ms = await probe(input.queueDir, input.open ?? open);
-    return ok(name, `${PROBE_BYTES} bytes durable in ${ms.toFixed(1)} ms`);
+    const { ms, directoryErrno } = await probe(input.queueDir, input.open ?? open);
+    const detail = `${PROBE_BYTES} bytes durable in ${ms.toFixed(1)} ms`;
+    if (directoryErrno === undefined) return ok(name, detail);
+    return degraded(
+      name,
+      `${detail}, but a directory can not be fsynced here (${directoryErrno})`,
+      "A power cut can take the names of the last captures: point MEMSPOOL_HOME at a local disk.",
+    );
   } catch (error) {
     const why = error instanceof ProbeMismatch ? error.message : errnoText(error);
     return failing(
@@ -44,7 +51,13 @@ export async function checkWrite(input: WriteProbeInput): Promise<HealthCheck> {
 
 class ProbeMismatch extends Error {}
 
-async function probe(directory: string, openFile: typeof open): Promise<number> {
+interface Probed {
+  readonly ms: number;
+  /** What the system says where it has no fsync for directories. */
+  readonly directoryErrno: string | undefined;
+}
+
+async function probe(directory: string, openFile: typeof open): Promise<Probed> {
   const path = join(directory, `.tmp-${PROBE_ID}-${randomBytes(6).toString("hex")}`);
   const bytes = randomBytes(PROBE_BYTES);
   const startedMs = performance.now();
@@ -66,13 +79,29 @@ async function probe(directory: string, openFile: typeof open): Promise<number> 
   } finally {
     await unlink(path);
   }
-  const parent = await openFile(directory, constants.O_RDONLY);
+  const directoryErrno = await syncDirectory(directory, openFile);
+  return { ms: performance.now() - startedMs, directoryErrno };
+}
+
+/** As a capture does: undefined if it is done, the errno where there is no such call. */
+async function syncDirectory(
+  directory: string,
+  openFile: typeof open,
+): Promise<string | undefined> {
+  let step: DirectorySyncStep = "open";
   try {
-    await parent.sync();
-  } finally {
-    await parent.close();
+    const parent = await openFile(directory, constants.O_RDONLY);
+    step = "fsync";
+    try {
+      await parent.sync();
+    } finally {
+      await parent.close();
+    }
+    return undefined;
+  } catch (error) {
+    if (!lacksDirectoryFsync(error, step)) throw error;
+    return errnoText(error);
   }
-  return performance.now() - startedMs;
 }
 
 /** The path itself, or the first directory above it that is there. */

@@ -17,7 +17,7 @@ import { copyDisk, prepare, runMortal } from "../support/mortal-runs.ts";
 import { needStrace } from "../support/strace.ts";
 
 const RIG = "die at every step";
-const TIME_MAX_MS = rounds(60_000, 1_800_000);
+const TIME_MAX_MS = rounds(120_000, 1_800_000);
 
 async function benchFor(): Promise<MortalBench> {
   return { bundle: await bundleChild("mortal-child", freshDirectory()), scratch: freshDirectory() };

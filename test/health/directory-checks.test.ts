@@ -146,6 +146,14 @@ describe("write probe", () => {
     expect(readdirSync(queueDir)).toEqual([]);
   });
 
+  it("X3: where directories have no fsync it is degraded and says what a power cut can take", async () => {
+    const result = await checkWrite({ queueDir, open: failingAt("directory", "sync", "EINVAL") });
+    expect(result).toMatchObject({ status: "degraded" });
+    expect(result.detail).toContain("EINVAL");
+    expect(result.advice).toContain("power cut");
+    expect(readdirSync(queueDir)).toEqual([]);
+  });
+
   it("H1: a short write and other bytes read back are failing", async () => {
     const short: typeof open = async (...args) => {
       const handle = await open(...args);

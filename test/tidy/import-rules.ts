@@ -30,7 +30,7 @@ export const ROOMS: Readonly<Record<string, RoomRule>> = {
   pressure: { values: ["events", "platform", "errors"] },
   ingest: { values: [...GROUND, "queue", "store"] },
   memory: { values: [...GROUND, "queue", "store", "pressure"] },
-  health: { values: [], types: PARTS },
+  health: { values: ["platform/directory-fsync"], types: PARTS },
   tools: { values: ["record", "errors", "health"], types: ["memory"] },
   server: {
     values: ["tools", "health", "events", "errors", "record", "platform/clock"],
