@@ -51,7 +51,7 @@ export function encodeManifest(
   const { memspool_version, created_at, files, skipped } = content;
   const manifest = { memspool_backup: FORMAT_VERSION, memspool_version, created_at };
   const whole = { ...manifest, files, skipped, checksum: checksumOf(files, skipped) };
-  return Buffer.from(`${JSON.stringify(whole)}\n`, "utf8");
+  return Buffer.from(JSON.stringify(whole), "utf8");
 }
 
 /** @throws MemspoolError BACKUP_INVALID naming the manifest */

@@ -143,6 +143,7 @@ async function stageAndSwap(
     // Again, because somebody may have captured meanwhile.
     if (options.force !== true) refuseRecords(parts);
     requireHeld();
+    options.signal?.throwIfAborted();
     await writeSwapNote(fs, fsSync, home, note);
   } catch (error) {
     removeTree(fsSync, join(home, staging));
