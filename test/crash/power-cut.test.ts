@@ -20,7 +20,7 @@ import { cutPower, type PowerBounds, type PowerTally } from "./power-run.ts";
 import { memoryRoot } from "./unsynced-fs.ts";
 
 const BOUNDS: PowerBounds = {
-  statesMax: rounds(500, 20_000),
+  statesMax: rounds(500, 8_000),
   drawsMax: rounds(24, 400),
   secondCutEvery: 4,
 };
