@@ -70,7 +70,7 @@ function collect(result: CommitResult, outcome: Outcome): void {
   outcome.conflicts.push(...result.conflicts);
 }
 
-function isRefusal(error: unknown): boolean {
+export function isRefusal(error: unknown): boolean {
   return error instanceof MemspoolError && error.code === "STORE_REFUSED";
 }
 

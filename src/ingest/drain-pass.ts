@@ -9,7 +9,7 @@ export interface PassOutcome {
   quarantined: number;
   /** Left: held, waiting for their next attempt, or not readable now. */
   skipped: number;
-  /** Spent an attempt, or went back into the queue to get attempts; not for good yet. */
+  /** Spent an attempt, with further ones to come. */
   spent: number;
 }
 
@@ -23,6 +23,8 @@ export interface PassDrive {
   /** Runs one batch with the store, counts and reports it. */
   readonly commit: (run: RunBatch) => Promise<SettledBatch>;
   readonly onQuarantined: (count: number) => void;
+  /** Records that this ingester has committed so far. */
+  readonly committedCount: () => number;
 }
 
 export function emptyOutcome(): PassOutcome {

@@ -187,12 +187,13 @@ export class Ingester {
       onQuarantined: (count) => {
         this.#totals.quarantined += count;
       },
+      committedCount: () => this.#totals.ingested + this.#totals.duplicates,
     };
     // Ends when a pass gets nothing further: an attempt is spent at most a few times a record.
     for (let progress = true; progress && !this.#stopping; ) {
       this.#watch.listing();
       const passes = [
-        await this.#segments.run(drive),
+        await this.#segments.run(drive, options.dueOrNot),
         await drainListing(this.#parts, listPendingSync(fs, layout), options.dueOrNot, drive),
       ];
       progress = passes.some(

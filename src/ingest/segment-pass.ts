@@ -13,6 +13,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { CaptureQueueSchemaError } from "../errors.ts";
 import type { Clock } from "../platform/clock.ts";
 import { unlinkIfThere } from "../platform/durable-fs-sync.ts";
+import { isWaiting, NO_ATTEMPTS } from "../queue/mark-state.ts";
 import { quarantineSegment } from "../queue/quarantine-spilled.ts";
 import type { ReadEnvelope } from "../queue/read-envelope.ts";
 import { listSegmentsSync, readSegmentFile } from "../queue/segment-file.ts";
@@ -27,7 +28,13 @@ import { BATCH_READ_BYTES_MAX } from "./batch.ts";
 import type { SettleBatchParts } from "./commit-and-settle.ts";
 import { addSettled, emptyOutcome, type PassDrive, type PassOutcome } from "./drain-pass.ts";
 import { leaveAlone } from "./leave-alone.ts";
-import { commitSpilled, type SegmentMemory, setAsideLines } from "./segment-commit.ts";
+import {
+  commitSpilled,
+  newSegmentMemory,
+  type SegmentMemory,
+  setAsideAgain,
+  setAsideLines,
+} from "./segment-commit.ts";
 
 export interface SegmentPassParts extends SettleBatchParts {
   readonly clock: Clock;
@@ -56,7 +63,7 @@ export class SegmentPass {
    * @throws system errors of the overflow directory, archive, ledger or high-water; MemspoolError
    *   STORE_UNAVAILABLE, STORE_TOO_NEW
    */
-  async run(drive: PassDrive): Promise<PassOutcome> {
+  async run(drive: PassDrive, dueOrNot: boolean): Promise<PassOutcome> {
     const outcome = emptyOutcome();
     const segments = listSegmentsSync(this.#parts.fs, this.#parts.layout);
     this.#forgetAllBut(new Set(segments.map(({ name }) => name)));
@@ -64,7 +71,7 @@ export class SegmentPass {
       if (drive.isStopping()) break;
       const newerCount = this.#leftToNewer.get(segment.name);
       if (newerCount !== undefined) outcome.skipped += newerCount;
-      else await this.#drain(segment, drive, outcome);
+      else await this.#drain(segment, drive, dueOrNot, outcome);
     }
     return outcome;
   }
@@ -76,23 +83,33 @@ export class SegmentPass {
     }
   }
 
-  async #drain(segment: SegmentName, drive: PassDrive, outcome: PassOutcome): Promise<void> {
+  async #drain(
+    segment: SegmentName,
+    drive: PassDrive,
+    dueOrNot: boolean,
+    outcome: PassOutcome,
+  ): Promise<void> {
     const read = this.#read(segment, outcome);
     if (!read) return;
-    const memory = this.#memories.get(segment.name) ?? { settled: new Set(), suspects: new Set() };
+    const memory = this.#memories.get(segment.name) ?? newSegmentMemory();
     this.#memories.set(segment.name, memory);
-    const open = read.content.envelopes.filter(({ ulid }) => !memory.settled.has(ulid));
-    let complete = true;
+    const { envelopes } = read.content;
+    const settledBefore = envelopes.filter(({ ulid }) => memory.settled.has(ulid));
+    const waits = (ulid: string) =>
+      !dueOrNot && isWaiting(memory.states.get(ulid) ?? NO_ATTEMPTS, this.#parts.clock.nowMs());
+    const unsettled = envelopes.filter(({ ulid }) => !memory.settled.has(ulid));
+    const open = unsettled.filter(({ ulid }) => !waits(ulid));
+    outcome.skipped += unsettled.length - open.length;
     for (const batch of batchesOf(open, this.#parts.batchRecordsMax)) {
       if (drive.isStopping()) return;
       const settled = await drive.commit((openStore) =>
-        commitSpilled(this.#parts, openStore, batch, memory),
+        commitSpilled(this.#parts, openStore, batch, memory, drive.committedCount()),
       );
       addSettled(outcome, settled);
-      if (settled.skipped > 0) complete = false;
       await nextTurn(); // a stop may be waiting
     }
-    if (complete) this.#finish(read, outcome, drive);
+    if (!envelopes.every(({ ulid }) => memory.settled.has(ulid))) return;
+    this.#finish(read, outcome, drive, () => setAsideAgain(this.#parts, memory, settledBefore));
   }
 
   /** undefined if there is nothing to do with it now. */
@@ -116,10 +133,11 @@ export class SegmentPass {
   }
 
   /** All whole records are settled: what becomes of the file. */
-  #finish(read: ReadSegment, outcome: PassOutcome, drive: PassDrive): void {
+  #finish(read: ReadSegment, outcome: PassOutcome, drive: PassDrive, makeSure: () => void): void {
     const { segment, newer } = read;
     const before = outcome.quarantined;
     try {
+      makeSure();
       if (newer.length > 0) {
         outcome.skipped += newer.length;
         this.#leftToNewer.set(segment.name, newer.length);

@@ -6,13 +6,14 @@
  * captured again under `retry_ulid` meanwhile is another envelope and stays. A record whose mark
  * another process holds is left to it. Repeating it is harmless.
  */
-import { type DurableFsSync, unlinkIfThere } from "../platform/durable-fs-sync.ts";
+import { type DurableFsSync, factsIfThere, unlinkIfThere } from "../platform/durable-fs-sync.ts";
 import { errnoOf } from "../platform/errno.ts";
 import type { AuditLine } from "./audit-line.ts";
 import { auditTail } from "./audit-read.ts";
 import type { Claims } from "./claim.ts";
 import { pendingPath, type QueueLayout } from "./layout.ts";
 import { type ReadEnvelope, readEnvelope } from "./read-envelope.ts";
+import { readRegularFile, SEGMENT_BYTES_MAX } from "./segment-file.ts";
 import { readSegment, segmentPath, sortSegments } from "./spill-segment.ts";
 
 export interface FinishPruneParts {
@@ -23,7 +24,6 @@ export interface FinishPruneParts {
 
 /** A crash leaves at most the lines of its last few batches undone. */
 const TAIL_BYTES_MAX = 1_048_576;
-const SEGMENT_BYTES_MAX = 64 * 1_048_576;
 
 /**
  * @param pending ids that lie in the queue; those that are finished are taken out of it
@@ -50,7 +50,7 @@ export function finishPrunes(parts: FinishPruneParts, pending: Set<string>): num
 function finishOne(
   parts: FinishPruneParts,
   line: AuditLine,
-  inSegment: ReadEnvelope | undefined,
+  spilled: SpilledEnvelope | undefined,
 ): boolean {
   const { fs, layout, claims } = parts;
   const ulid = line.dropped_ulid;
@@ -63,7 +63,8 @@ function finishOne(
       envelope !== undefined &&
       envelope.appendedAt === line.appended_at &&
       envelope.sha256 === line.sha256 &&
-      (line.disposition === "dropped" || inSegment?.bytes.equals(envelope.bytes) === true);
+      // Looked at last: a segment may be ingested, and go, while we compare.
+      (line.disposition === "dropped" || isStillSpilled(fs, envelope, spilled));
     if (isTheSame) unlinkIfThere(fs, pendingPath(layout, ulid));
   } finally {
     if (isTheSame || claim.state.attempts === 0) claim.release();
@@ -72,22 +73,38 @@ function finishOne(
   return isTheSame;
 }
 
+interface SpilledEnvelope {
+  readonly bytes: Buffer;
+  /** Of its segment. */
+  readonly path: string;
+}
+
+function isStillSpilled(
+  fs: DurableFsSync,
+  envelope: ReadEnvelope,
+  spilled: SpilledEnvelope | undefined,
+): boolean {
+  if (!spilled?.bytes.equals(envelope.bytes)) return false;
+  return factsIfThere(fs, spilled.path) !== undefined;
+}
+
 /** What the segments hold of these ids. */
 function spilledEnvelopes(
   { fs, layout }: FinishPruneParts,
   audited: ReadonlyMap<string, AuditLine>,
-): Map<string, ReadEnvelope> {
+): Map<string, SpilledEnvelope> {
   const wanted = [...audited.values()]
     .filter(({ disposition }) => disposition === "spilled")
     .map(({ dropped_ulid: ulid }) => ulid);
-  const found = new Map<string, ReadEnvelope>();
+  const found = new Map<string, SpilledEnvelope>();
   if (wanted.length === 0) return found;
   for (const { name, first, last } of sortSegments(fs.names(layout.overflowDir))) {
     if (!wanted.some((ulid) => ulid >= first && ulid <= last)) continue;
-    const bytes = readIfThere(fs, segmentPath(layout, name));
-    if (!bytes) continue;
-    for (const envelope of readSegment(bytes).envelopes) {
-      if (audited.has(envelope.ulid)) found.set(envelope.ulid, envelope);
+    const path = segmentPath(layout, name);
+    const file = readIfThere(fs, path);
+    if (!file) continue;
+    for (const { ulid, bytes } of readSegment(file).envelopes) {
+      if (audited.has(ulid)) found.set(ulid, { bytes, path });
     }
   }
   return found;
@@ -108,22 +125,9 @@ function readIfWhole(
 
 function readIfThere(fs: DurableFsSync, path: string): Buffer | undefined {
   try {
-    const fd = fs.openRead(path);
-    try {
-      const { kind, bytes } = fs.factsOfDescriptor(fd);
-      if (kind !== "file" || bytes > SEGMENT_BYTES_MAX) return undefined;
-      const content = Buffer.alloc(bytes);
-      for (let filled = 0; filled < bytes; ) {
-        const read = fs.readAt(fd, content.subarray(filled), filled);
-        if (read === 0) break; // cut meanwhile: what is missing is no member
-        filled += read;
-      }
-      return content;
-    } finally {
-      fs.close(fd);
-    }
+    return readRegularFile(fs, path, SEGMENT_BYTES_MAX);
   } catch (error) {
     if (errnoOf(error) === undefined) throw error;
-    return undefined; // ingested meanwhile, or not readable now: its records stay pending too
+    return undefined; // not readable now: its records stay pending too
   }
 }

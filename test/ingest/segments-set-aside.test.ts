@@ -1,8 +1,7 @@
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { IngesterOptions } from "../../src/ingest/ingester.ts";
-import { pendingPath } from "../../src/queue/layout.ts";
 import { segmentPath } from "../../src/queue/spill-segment.ts";
 import type { ConflictCode } from "../../src/store/memory-store.ts";
 import { failingFor, storeAway, storeRefuses } from "../support/fake-store.ts";
@@ -93,63 +92,86 @@ describe("a spilled record that the store does not take", () => {
     ["the store refuses", storeRefuses, "STORE_REFUSED"],
     ["nobody can explain", () => new TypeError("secret words"), "INTERNAL"],
   ])(
-    "Q9: one that %s goes back into the queue, spends its three attempts there and is quarantined",
+    "Q9: one that %s spends its three attempts in its segment and is quarantined",
     async (_, error, code) => {
       const { queue, clock, drain } = bench();
       const ids = await queue.appendMany(20);
       const bad = ids[13] as string;
       const bytes = queue.bytesOf(bad);
-      spill(queue.layout, ids);
+      const name = spill(queue.layout, ids);
       queue.store.before = failingFor([bad], error);
       const [company] = await queue.append("company");
       expect(await drain()).toMatchObject({ ingested: 20, quarantined: 0 });
-      expect([queue.pending(), overflowNames(queue.layout)]).toEqual([[bad], []]);
-      expect(queue.bytesOf(bad)).toEqual(bytes);
-      const spent = queue.events.named("envelope_set_aside");
-      expect(spent.map(({ attempts, retry_in_ms }) => [attempts, retry_in_ms])).toEqual([
+      expect([queue.pending(), overflowNames(queue.layout)]).toEqual([[], [name]]);
+      const spent = () => queue.events.named("envelope_set_aside");
+      expect(spent().map(({ attempts, retry_in_ms }) => [attempts, retry_in_ms])).toEqual([
         [1, 0],
         [2, 60_000],
       ]);
+      expect(await drain()).toMatchObject({ ingested: 0, quarantined: 0, skipped: 1 });
+      expect(spent()).toHaveLength(2);
       clock.advance(61_000);
       expect(await drain()).toMatchObject({ ingested: 0, quarantined: 1 });
       expect(queue.reason(bad)).toMatchObject({ code, attempts: 3 });
+      expect(readFileSync(join(queue.layout.quarantineDir, `pending-${bad}.json`))).toEqual(bytes);
+      expect([queue.pending(), overflowNames(queue.layout)]).toEqual([[], []]);
       expect(queue.store.rows.has(company as string)).toBe(true);
     },
   );
 
-  it("Q9: a lone one goes back, too, and a crash before its segment goes changes nothing", async () => {
-    const { queue, drain } = bench();
+  it("Q9: a drain that tries what is not due ends with it in quarantine", async () => {
+    const { queue, ingester } = bench();
     const [bad] = (await queue.append("bad")) as [string];
-    const name = copyToSegment(queue.layout, [bad]);
-    queue.store.before = failingFor([bad], storeRefuses);
-    expect(await drain()).toMatchObject({ ingested: 0, skipped: 1 });
-    expect([queue.pending(), overflowNames(queue.layout)]).toEqual([[bad], []]);
-    expect(name).toContain(bad);
-    queue.store.before = () => {};
-    expect(await queue.ingester().drain({ dueOrNot: true })).toMatchObject({ ingested: 1 });
-    expect(queue.store.rows.size).toBe(1);
-  });
-
-  it("Q9: a lone failure that nobody can explain does not hold up what is pending", async () => {
-    const { queue, drain } = bench();
-    const [bad, good] = (await queue.append("bad", "good")) as [string, string];
     spill(queue.layout, [bad]);
-    queue.store.before = failingFor([bad], () => new TypeError("a mistake of ours"));
-    expect(await drain()).toMatchObject({ ingested: 1, skipped: 1 });
-    expect([...queue.store.rows.keys()]).toEqual([good]);
-    expect(queue.pending()).toEqual([bad]);
+    queue.store.before = failingFor([bad], storeRefuses);
+    expect(await ingester.drain({ dueOrNot: true })).toMatchObject({ quarantined: 1, skipped: 0 });
+    expect([queue.pending(), overflowNames(queue.layout)]).toEqual([[], []]);
   });
 
-  it("Q9: where other bytes have its pending name it is quarantined at once", async () => {
-    const { queue, drain } = bench();
+  it("Q9: a lone failure that nobody can explain holds up nobody, and is its own once others went in", async () => {
+    const { queue, clock, drain } = bench();
     const [bad, good] = (await queue.append("bad", "good")) as [string, string];
-    copyToSegment(queue.layout, [bad, good]);
-    queue.spoil(bad);
-    const pending = queue.bytesOf(bad);
-    queue.store.before = failingFor([bad], storeRefuses);
-    expect(await drain()).toMatchObject({ ingested: 2, quarantined: 1 });
-    expect(queue.reason(bad)).toMatchObject({ code: "STORE_REFUSED", attempts: 1 });
-    expect(readFileSync(pendingPath(queue.layout, bad))).toEqual(pending);
+    const name = spill(queue.layout, [bad]);
+    queue.store.before = failingFor([bad], () => new TypeError("a mistake of ours"));
+    expect(await drain()).toMatchObject({ ingested: 1, skipped: 1, quarantined: 0 });
+    expect([...queue.store.rows.keys()]).toEqual([good]);
+    expect([queue.pending(), overflowNames(queue.layout)]).toEqual([[], [name]]);
+    expect(queue.events.named("envelope_set_aside")).toEqual([]);
+    for (let tries = 0; tries < 4; tries++) {
+      clock.advance(130_000);
+      await drain();
+    }
+    expect(queue.reason(bad)).toMatchObject({ code: "INTERNAL", attempts: 3 });
+    expect(overflowNames(queue.layout)).toEqual([]);
+  });
+
+  it("Q9: alone, with nothing else going in, it waits for ever and is never quarantined", async () => {
+    const { queue, clock, drain } = bench();
+    const [bad] = (await queue.append("bad")) as [string];
+    const name = spill(queue.layout, [bad]);
+    queue.store.before = failingFor([bad], () => new TypeError("a mistake of ours"));
+    for (let tries = 0; tries < 8; tries++) {
+      expect(await drain()).toMatchObject({ ingested: 0, quarantined: 0, skipped: 1 });
+      clock.advance(130_000);
+    }
+    expect(overflowNames(queue.layout)).toEqual([name]);
+  });
+
+  it("Q9: one that was sent back from quarantine while its segment stayed is there again when that goes", async () => {
+    const { queue, clock, drain } = bench();
+    const [aside, failing] = (await queue.append("aside", "failing")) as [string, string];
+    spill(queue.layout, [aside, failing]);
+    queue.store.conflicts.set(aside, { ulid: aside, code: "ULID_CONFLICT", existing: aside });
+    queue.store.before = failingFor([failing], storeRefuses);
+    await drain();
+    expect(inQuarantine(queue)).toEqual([`pending-${aside}.json`]);
+    // Somebody sends it back, and a recovery takes it from the queue: the segment still has it.
+    rmSync(join(queue.layout.quarantineDir, `pending-${aside}.json`));
+    queue.store.before = () => {};
+    clock.advance(61_000);
+    expect(await drain()).toMatchObject({ ingested: 1 });
+    expect(overflowNames(queue.layout)).toEqual([]);
+    expect(inQuarantine(queue)).toEqual([`pending-${aside}.json`]);
   });
 
   it("I5: an unknown failure of every spilled record is the store's: nothing is put back or quarantined", async () => {
@@ -177,40 +199,25 @@ describe("a spilled record that the store does not take", () => {
     expect(inQuarantine(queue)).toEqual([]);
   });
 
-  it.each<[string, "conflict" | "refusal"]>([
-    ["a conflict's quarantine", "conflict"],
-    ["a refused record's way back", "refusal"],
-  ])(
-    "Q9: a disk too full for %s keeps the segment, and the others are not ingested again",
-    async (_, kind) => {
-      const faulty = faultyFsSync();
-      const { queue, drain } = bench({ fs: faulty.fs });
-      const [bad, worse, good] = (await queue.append("bad", "worse", "good")) as [
-        string,
-        string,
-        string,
-      ];
-      const name = spill(queue.layout, [bad, worse, good]);
-      if (kind === "refusal") queue.store.before = failingFor([bad, worse], () => new TypeError());
-      else {
-        for (const ulid of [bad, worse]) {
-          queue.store.conflicts.set(ulid, { ulid, code: "ULID_CONFLICT", existing: ulid });
-        }
-      }
-      faulty.fail({ method: "openExclusive", errno: "ENOSPC" });
-      expect(await drain()).toEqual({ ingested: 1, quarantined: 0, skipped: 2 });
-      expect(await drain()).toEqual({ ingested: 0, quarantined: 0, skipped: 2 });
-      expect(overflowNames(queue.layout)).toEqual([name]);
-      expect(queue.events.named("envelope_read_failed")).toEqual([
-        { ulid: bad, errno: "ENOSPC" },
-        { ulid: worse, errno: "ENOSPC" },
-      ]);
-      faulty.fail(undefined);
-      if (kind === "conflict") expect(await drain()).toMatchObject({ quarantined: 2 });
-      // Back in the queue without company, an unknown failure is the store's again.
-      else await expect(drain()).rejects.toThrow(TypeError);
-      expect(overflowNames(queue.layout)).toEqual([]);
-      expect(queue.pending()).toEqual(kind === "conflict" ? [] : [bad, worse]);
-    },
-  );
+  it("Q9: a disk too full for a conflict's quarantine keeps the segment, and the others are not ingested again", async () => {
+    const faulty = faultyFsSync();
+    const { queue, drain } = bench({ fs: faulty.fs });
+    const ids = (await queue.append("bad", "worse", "good")) as [string, string, string];
+    const [bad, worse] = ids;
+    const name = spill(queue.layout, ids);
+    for (const ulid of [bad, worse]) {
+      queue.store.conflicts.set(ulid, { ulid, code: "ULID_CONFLICT", existing: ulid });
+    }
+    faulty.fail({ method: "openExclusive", errno: "ENOSPC" });
+    expect(await drain()).toEqual({ ingested: 1, quarantined: 0, skipped: 2 });
+    expect(await drain()).toEqual({ ingested: 0, quarantined: 0, skipped: 2 });
+    expect(overflowNames(queue.layout)).toEqual([name]);
+    expect(queue.events.named("envelope_read_failed")).toEqual([
+      { ulid: bad, errno: "ENOSPC" },
+      { ulid: worse, errno: "ENOSPC" },
+    ]);
+    faulty.fail(undefined);
+    expect(await drain()).toMatchObject({ quarantined: 2 });
+    expect([queue.pending(), overflowNames(queue.layout)]).toEqual([[], []]);
+  });
 });
