@@ -65,7 +65,7 @@ describe("reading what has rotted", { timeout: TIME_MAX_MS }, () => {
     isNoticed(spillSegment(rounds(3, 18), FILLER_CHARS)));
 
   it("Q11: damage of the audit log is noticed, wherever it is", () =>
-    isNoticed(auditLog(rounds(1, 12))));
+    isNoticed(auditLog(rounds(1, 5))));
 
   it("L2: damage of the audit checkpoint is noticed, and its copy stands in for it", () =>
     isNoticed(auditCheckpoint(false), rounds(3, 1)));
