@@ -13,8 +13,8 @@
  * | step | call | a crash right after it leaves | who comes next |
  * |---|---|---|---|
  * | 1 | intent: temp, fsync, link, fsync | the old one and an intent | goes on at step 2 |
- * | 2 | old log → kept name | the old one without its log, never opened so | goes on |
- * | 3 | unlink the old log's index | the same | goes on |
+ * | 2 | link the old log → kept name; rename, unlink | the old one, maybe without its log, never opened so | goes on |
+ * | 3 | the old log's index: rename, unlink | the same, maybe a stray name | goes on |
  * | 4 | link the old one → kept name, fsync | both names of it | goes on |
  * | 5 | rename the new one over the old one, fsync | the new one and an intent | goes on at step 6 |
  * | 6 | unlink the intent, fsync | the new one | |
@@ -97,7 +97,8 @@ export function finishReplacement(fs: DurableFsSync, file: string): void {
     const made = factsIfThere(fs, join(directory, newName));
     if (made?.ino === newIno && factsIfThere(fs, file)?.ino !== newIno) {
       setAside(fs, file, join(directory, keptName), newIno);
-      fs.rename(join(directory, newName), file);
+      // Gone: another one was faster.
+      renameIfThere(fs, join(directory, newName), file);
       syncDirectorySync(fs, directory);
     } else if (factsIfThere(fs, file)?.ino !== newIno) {
       putBack(fs, file, join(directory, keptName));
@@ -112,34 +113,56 @@ export function isBeingReplaced(fs: DurableFsSync, file: string): boolean {
   return wrapErrors(() => readIntent(fs, file) !== undefined);
 }
 
-/** Names of the old database go to the kept name; its own stays until it is overwritten. */
+/**
+ * Names of the old database go to the kept name; its own stays until it is overwritten. The log's
+ * index goes for good: whoever has the old database open would share it with the new one.
+ */
 function setAside(fs: DurableFsSync, file: string, kept: string, newIno: number): void {
   const log = factsIfThere(fs, `${file}-wal`);
+  const index = factsIfThere(fs, `${file}-shm`);
   const old = factsIfThere(fs, file);
-  // Somebody else did it all since we looked: the log is the new one's.
+  // Somebody else did it all before we looked: log and index are the new one's.
   if (old?.ino === newIno) return;
-  if (log !== undefined) moveLog(fs, file, kept, log.ino);
-  unlinkIfThere(fs, `${file}-shm`);
+  const stray = `${kept}-stray-${randomBytes(6).toString("hex")}`;
+  if (log !== undefined) keepLog(fs, file, kept, stray, log.ino);
+  if (index !== undefined) removeSeen(fs, `${file}-shm`, stray, index.ino);
   if (old !== undefined) linkOrMove(fs, file, kept, old.ino);
   syncDirectorySync(fs, dirname(file));
 }
 
 /**
- * The old log goes to the kept name; a second one, which somebody made who opened the old database a
- * moment too early and wrote nothing, goes for good. What turns out not to be the log that was seen
- * is the new database's and goes back.
+ * Its second name comes first, and never over another file: whoever overtakes us has kept it already.
+ * A log beside a kept one is of somebody who opened the old database too early and wrote nothing.
  */
-function moveLog(fs: DurableFsSync, file: string, kept: string, ino: number): void {
-  const first = factsIfThere(fs, `${kept}-wal`) === undefined;
-  const target = `${kept}-${first ? "wal" : `stray-${randomBytes(6).toString("hex")}`}`;
+function keepLog(fs: DurableFsSync, file: string, kept: string, stray: string, ino: number): void {
   try {
-    fs.rename(`${file}-wal`, target);
+    fs.link(`${file}-wal`, `${kept}-wal`);
   } catch (error) {
-    if (isErrno(error, "ENOENT")) return; // another one moved it
+    if (isErrno(error, "ENOENT")) return; // another one took it away
+    if (isErrno(error, ...NO_LINK_ERRNOS) && factsIfThere(fs, `${kept}-wal`) === undefined) {
+      renameIfThere(fs, `${file}-wal`, `${kept}-wal`);
+      return;
+    }
+    if (!isErrno(error, "EEXIST", ...NO_LINK_ERRNOS)) throw error;
+  }
+  removeSeen(fs, `${file}-wal`, stray, ino);
+}
+
+/** Removes the file that was seen; another one, the new database's meanwhile, goes back. */
+function removeSeen(fs: DurableFsSync, path: string, stray: string, ino: number): void {
+  if (!renameIfThere(fs, path, stray)) return; // another one removed it
+  if (factsIfThere(fs, stray)?.ino === ino) unlinkIfThere(fs, stray);
+  else fs.rename(stray, path);
+}
+
+function renameIfThere(fs: DurableFsSync, from: string, to: string): boolean {
+  try {
+    fs.rename(from, to);
+    return true;
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return false;
     throw error;
   }
-  if (factsIfThere(fs, target)?.ino !== ino) fs.rename(target, `${file}-wal`);
-  else if (!first) unlinkIfThere(fs, target);
 }
 
 function linkOrMove(fs: DurableFsSync, file: string, kept: string, ino: number): void {
