@@ -78,8 +78,8 @@ function tables(rows) {
     );
   const controls = rows
     .filter(isControl)
-    .map(({ rig, operation, tried, caught }) =>
-      [rig, operation, number(tried), caught ? "yes" : "**no**"].join(" | "),
+    .map(({ rig, operation, fault, tried, caught }) =>
+      [rig, operation, fault, number(tried), caught ? "yes" : "**no**"].join(" | "),
     );
   const table = (head, aligned, lines) =>
     [`| ${head} |`, `|${aligned}|`, ...lines.map((line) => `| ${line} |`)].join("\n");
@@ -90,7 +90,11 @@ function tables(rows) {
       found,
     ),
     "Negative controls, variants that are broken on purpose:",
-    table("rig | broken variant | states tried | caught", "---|---|---:|---", controls),
+    table(
+      "rig | operation | broken variant | states tried | caught",
+      "---|---|---|---:|---",
+      controls,
+    ),
   ].join("\n\n");
 }
 

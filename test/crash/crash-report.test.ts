@@ -15,7 +15,7 @@ const ROW: CrashRow = {
   altered: 0,
   twice: 0,
 };
-const CONTROL: CrashRow = { ...ROW, operation: "a blind writer", lost: 3, caught: true };
+const CONTROL: CrashRow = { ...ROW, fault: "a blind writer", lost: 3, caught: true };
 const DOCUMENT =
   "# Before\n\n<!-- crash table: begin, written by npm run test:crash -->\nold\n" +
   "<!-- crash table: end -->\n\nafter\n";
@@ -34,7 +34,7 @@ it("writes sums and controls between the markers, with the circumstances", () =>
   const { status, text } = report([ROW, CONTROL, { ...ROW, tried: 2 }]);
   expect(status).toBe(0);
   expect(text).toContain("| really full | capture | 8 inodes | 1,502 | 0 | 0 | 0 |");
-  expect(text).toContain("| really full | a blind writer | 1,500 | yes |");
+  expect(text).toContain("| really full | capture | a blind writer | 1,500 | yes |");
   expect(text).toMatch(/\d{4}-\d\d-\d\d, long form, commit [0-9a-f]+.*Node v\d+/);
   expect(text).toMatch(/^# Before\n[\s\S]*\nafter\n$/);
   expect(text).not.toContain("\nold\n");

@@ -70,7 +70,7 @@ describe("SIGKILL beside every file call", () => {
       const { f } = await everyDeath(operation);
       const caught = f.lost.length + f.altered.length + f.twice.length > 0;
       expect(caught).toBe(true);
-      addRow(operation.name, "negative control", f, caught);
+      addRow(operation.brokenFormOf ?? "", operation.name, f, caught);
     },
     TIME_MAX_MS,
   );

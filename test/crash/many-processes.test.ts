@@ -177,8 +177,8 @@ describe("many processes on one data directory", () => {
     expect(found.lost.length).toBeGreaterThan(0);
     addCrashRow({
       rig: RIG,
-      operation: "an ingester that unlinks before commit",
-      fault: "negative control",
+      operation: "4 producers, 3 ingesters",
+      fault: "an ingester that unlinks before commit",
       tried: crowd.counts.kills,
       lost: found.lost.length,
       altered: found.altered.length,
@@ -202,8 +202,8 @@ describe("many processes on one data directory", () => {
     expect(stuck).toEqual(pendingIds(scene));
     addCrashRow({
       rig: RIG,
-      operation: "a claim that is never released",
-      fault: "negative control",
+      operation: "4 producers, 3 ingesters",
+      fault: "a claim that is never released",
       tried: 1,
       lost: stuck.length,
       altered: 0,

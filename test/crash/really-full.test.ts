@@ -183,8 +183,8 @@ describe("a disk that is really full", () => {
     expect(broken.length).toBeGreaterThan(0);
     addCrashRow({
       rig: RIG,
-      operation: "a writer that ignores short writes",
-      fault: "negative control",
+      operation: "capture",
+      fault: "a writer that ignores short writes",
       tried: kept.length,
       lost: 0,
       altered: broken.length,

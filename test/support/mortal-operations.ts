@@ -26,8 +26,8 @@ export interface MortalOperation {
   readonly name: string;
   prepare(scene: MortalScene): Promise<void>;
   run(scene: MortalScene): Promise<void>;
-  /** A variant that must lose, alter or double something at one of its steps. */
-  readonly broken?: true;
+  /** Of a variant that must lose, alter or double something at one of its steps: of what it is one. */
+  readonly brokenFormOf?: string;
 }
 
 const AWKWARD = "\ud800 \u0000 e\u0301 \r\n\u202e";
@@ -133,19 +133,19 @@ export const BROKEN: readonly MortalOperation[] = [
     name: "receipt before the name is there",
     prepare: makeStore,
     run: acknowledgeEarly,
-    broken: true,
+    brokenFormOf: "capture",
   },
   {
     name: "unlink before commit",
     prepare: (scene) => withPending(scene, 2),
     run: unlinkBeforeCommit,
-    broken: true,
+    brokenFormOf: "ingest by record",
   },
   {
     name: "written under its visible name",
     prepare: (scene) => withPending(scene, 1),
     run: writeInPlace,
-    broken: true,
+    brokenFormOf: "capture",
   },
   ...BROKEN_OVERFLOW,
 ];

@@ -119,6 +119,6 @@ export const BROKEN_OVERFLOW: readonly MortalOperation[] = [
     name: "dropped without an audit line",
     prepare: withFullQueue,
     run: dropUnaudited,
-    broken: true,
+    brokenFormOf: "drop-oldest",
   },
 ];
