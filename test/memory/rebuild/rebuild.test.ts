@@ -286,6 +286,19 @@ describe("an archive with damage", () => {
   });
 });
 
+it("I6: an alias whose hash is not its record's is not believed, and told as missing", async () => {
+  const scene = new RebuildScene();
+  const one = itemOf(0, { surface: "said once", idempotency_key: "k" });
+  await scene.ingest([one, { ...one, ulid: idOf(1) }], { archived: false });
+  const db = openRaw(scene.file);
+  db.exec(`UPDATE aliases SET sha256 = '${"0".repeat(64)}'`);
+  db.close();
+  await expect(scene.rebuild()).rejects.toMatchObject({
+    code: "REBUILD_INCOMPLETE",
+    details: { records: 1, missing: 1, missing_ulids: [idOf(1)] },
+  });
+});
+
 describe("the work itself", () => {
   it("I6: ends without a swap when the lease is lost or the user interrupts", async () => {
     const scene = new RebuildScene();
