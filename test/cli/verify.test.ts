@@ -1,7 +1,7 @@
 import { unlinkSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { createApp } from "../../src/app.ts";
+import * as app from "../../src/app.ts";
 import { MemspoolError } from "../../src/errors.ts";
 import { FINDINGS } from "../../src/memory/verify/findings.ts";
 import type { VerifyReport } from "../../src/memory/verify/report.ts";
@@ -134,7 +134,6 @@ it("V1: shows a progress bar a step on a terminal, and none elsewhere", async ()
 
 it("V1: recounts a real data directory, and notices what was removed", async () => {
   const home = freshDirectory();
-  const app = { createApp, serve: async () => 1 };
   for (const text of ["one", "two", "three"]) await run(["capture", text], { home, app });
   expect((await run(["drain"], { home, app })).exitCode).toBe(0);
   const receipt = (await run(["capture", "four", "--json"], { home, app })).json();
@@ -156,7 +155,6 @@ it("V1: recounts a real data directory, and notices what was removed", async () 
 
 it("V1: looking at a directory that was never made makes none", async () => {
   const home = join(freshDirectory(), "none");
-  const app = { createApp, serve: async () => 1 };
   const { exitCode, json } = await run(["verify", "--json"], { home, app });
   expect(exitCode).toBe(0);
   expect(json()).toMatchObject({ ok: true, captured: 0 });
