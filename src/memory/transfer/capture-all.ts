@@ -8,6 +8,7 @@ import { MemspoolError } from "../../errors.ts";
 import { inLanes } from "../in-lanes.ts";
 
 export const CAPTURES_AT_ONCE = 32;
+/** Of one lane, while no capture succeeds in any. */
 const ROOM_TRIES_MAX = 3;
 
 export interface RoomParts {
@@ -18,6 +19,7 @@ export interface RoomParts {
 export class CaptureAll {
   readonly #parts: RoomParts;
   #sinceRoom = 0;
+  #captured = 0;
   #making: Promise<void> | undefined;
 
   constructor(parts: RoomParts) {
@@ -33,13 +35,19 @@ export class CaptureAll {
     const { makeRoomEvery } = this.#parts;
     if (makeRoomEvery !== undefined && this.#sinceRoom >= makeRoomEvery) await this.#makeRoom();
     this.#sinceRoom++;
-    for (let tries = 1; ; tries++) {
+    let tries = 0;
+    for (let seen = -1; ; ) {
       try {
         await capture();
+        this.#captured++;
         return;
       } catch (error) {
         const isFull = error instanceof MemspoolError && error.code === "QUEUE_FULL";
-        if (!isFull || tries === ROOM_TRIES_MAX) throw error;
+        if (!isFull) throw error;
+        // The places that were made may all have gone to other lanes: that is progress, too.
+        tries = this.#captured > seen ? 1 : tries + 1;
+        if (tries > ROOM_TRIES_MAX) throw error;
+        seen = this.#captured;
         await this.#makeRoom();
       }
     }
