@@ -8,8 +8,8 @@ import { MemspoolError } from "../../errors.ts";
 import { inLanes } from "../in-lanes.ts";
 
 export const CAPTURES_AT_ONCE = 32;
-/** Of one lane, while no capture succeeds in any. */
-const ROOM_TRIES_MAX = 3;
+/** Rounds in a row in which nothing found a place. */
+const IDLE_ROUNDS_MAX = 3;
 
 export interface RoomParts {
   readonly makeRoom: () => Promise<void>;
@@ -19,38 +19,41 @@ export interface RoomParts {
 export class CaptureAll {
   readonly #parts: RoomParts;
   #sinceRoom = 0;
-  #captured = 0;
   #making: Promise<void> | undefined;
 
   constructor(parts: RoomParts) {
     this.#parts = parts;
   }
 
-  /** @throws what the first failing capture threw */
+  /** @throws what the first failing capture threw; QUEUE_FULL if no room can be made */
   async run<T>(items: readonly T[], capture: (item: T) => Promise<void>): Promise<void> {
-    await inLanes(items, CAPTURES_AT_ONCE, (item) => this.#one(() => capture(item)));
+    let left = items;
+    for (let idleRounds = 0; left.length > 0; ) {
+      const refused: T[] = [];
+      let full: unknown;
+      await inLanes(left, CAPTURES_AT_ONCE, async (item) => {
+        await this.#makeRoomIfDue();
+        try {
+          await capture(item);
+        } catch (error) {
+          if (!(error instanceof MemspoolError && error.code === "QUEUE_FULL")) throw error;
+          full = error;
+          refused.push(item);
+        }
+      });
+      if (refused.length === 0) return;
+      // Only now: until the round is over, what was captured may not be there to be drained.
+      idleRounds = refused.length < left.length ? 0 : idleRounds + 1;
+      if (idleRounds === IDLE_ROUNDS_MAX) throw full;
+      await this.#makeRoom();
+      left = refused;
+    }
   }
 
-  async #one(capture: () => Promise<void>): Promise<void> {
+  async #makeRoomIfDue(): Promise<void> {
     const { makeRoomEvery } = this.#parts;
     if (makeRoomEvery !== undefined && this.#sinceRoom >= makeRoomEvery) await this.#makeRoom();
     this.#sinceRoom++;
-    let tries = 0;
-    for (let seen = -1; ; ) {
-      try {
-        await capture();
-        this.#captured++;
-        return;
-      } catch (error) {
-        const isFull = error instanceof MemspoolError && error.code === "QUEUE_FULL";
-        if (!isFull) throw error;
-        // The places that were made may all have gone to other lanes: that is progress, too.
-        tries = this.#captured > seen ? 1 : tries + 1;
-        if (tries > ROOM_TRIES_MAX) throw error;
-        seen = this.#captured;
-        await this.#makeRoom();
-      }
-    }
   }
 
   /** Once for all lanes that ask at the same time. */
