@@ -50,6 +50,7 @@ export function boundQueue(parts: OverflowParts): Overflow {
     maxRecords,
     policy,
     ledger,
+    onRefused: (wanted) => events.emit("prune_failed", { errno: "", wanted }),
     list: async () => sortNames(await fs.names(layout.dir)).ulids,
     prune: async (candidates, wanted, depth) =>
       policy === "reject"

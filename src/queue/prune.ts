@@ -70,12 +70,9 @@ export async function prune(parts: PruneParts, request: PruneRequest): Promise<n
     gone += removed.size;
   }
   const disposition = policy === "spill" ? "spilled" : "dropped";
-  if (gone > 0) {
-    const ms = Math.round(parts.clock.monotonicMs() - startedMs);
-    parts.events.emit("queue_pruned", { disposition, count: gone, depth_before: depth, ms });
-  } else {
-    parts.events.emit("prune_failed", { errno: "", wanted });
-  }
+  if (gone === 0) return 0; // others hold them all, or they are not whole
+  const ms = Math.round(parts.clock.monotonicMs() - startedMs);
+  parts.events.emit("queue_pruned", { disposition, count: gone, depth_before: depth, ms });
   return gone;
 }
 

@@ -11,6 +11,7 @@
  * CORRECT_MS after an append near the limit, brings it down again. What the ingester takes away in
  * between is not seen, so a count is never too small.
  */
+import { setTimeout as pause } from "node:timers/promises";
 import { MemspoolError } from "../errors.ts";
 import { errnoOf } from "../platform/errno.ts";
 import type { Ledger, LedgerMark } from "./ledger.ts";
@@ -24,6 +25,8 @@ export interface RoomParts {
   readonly ledger: Pick<Ledger, "mark" | "countSince">;
   /** Ids of pending records, oldest first. */
   readonly list: () => Promise<readonly string[]>;
+  /** Told when appends are refused because nobody could be taken. */
+  readonly onRefused: (count: number) => void;
   /**
    * Lets the oldest of these leave the queue.
    * @param candidates oldest first
@@ -39,6 +42,9 @@ const CORRECT_MS = 1_000;
 /** Places below the limit within which other processes' appends may go beyond it. */
 const NEAR_COUNT = 64;
 const WAITING_MAX = 4_096;
+/** How often, and after what, a queue is looked at again in which nobody can be taken. */
+const LOOKS_IN_VAIN_MAX = 20;
+const LOOK_AGAIN_MS = 50;
 const RETRY_AFTER_MS = 1_000;
 const HEADROOM_SHARE = 0.01;
 
@@ -62,6 +68,7 @@ export class Room {
   #unsure = 0;
   #working: Promise<void> | undefined;
   #again = false;
+  #looksInVain = 0;
   #correction: NodeJS.Timeout | undefined;
   #closed = false;
 
@@ -161,11 +168,27 @@ export class Room {
     const pruned = await this.#prune(ulids, Math.max(this.#headroom, this.#waiting.length));
     this.#serve();
     if (this.#waiting.length === 0) return;
-    if (pruned > 0) this.#again = true;
-    // An append under way becomes a record that may go, or fails and leaves its place.
-    else if (this.#parts.policy === "reject" || this.#inFlight.size === 0) {
+    if (pruned > 0) {
+      this.#looksInVain = 0;
+      this.#again = true;
+    } else if (this.#parts.policy === "reject") {
       this.#refuseAll(queueFull(this.#parts));
+    } else if (this.#inFlight.size === 0) {
+      // With an append under way there is nothing to do: it becomes a record that may go, or fails
+      // and leaves its place. Otherwise others hold all records, perhaps to make room themselves.
+      await this.#lookAgainOrRefuse();
     }
+  }
+
+  async #lookAgainOrRefuse(): Promise<void> {
+    if (this.#looksInVain++ < LOOKS_IN_VAIN_MAX) {
+      await pause(LOOK_AGAIN_MS);
+      this.#again = true;
+      return;
+    }
+    this.#looksInVain = 0;
+    this.#parts.onRefused(this.#waiting.length);
+    this.#refuseAll(queueFull(this.#parts));
   }
 
   /** Counts what lies there, without our own appends that are under way. */

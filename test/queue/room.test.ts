@@ -31,6 +31,7 @@ class World {
         this.pruned.push(...victims);
         return victims.length;
       },
+      onRefused: () => {},
       ...parts,
     });
   }
@@ -160,6 +161,20 @@ describe("places in the queue", () => {
     world.pending.add(one).add(other);
     await room.take(one);
     expect(world.pruned).toEqual([other]);
+    room.close();
+  });
+
+  it("Q11: while other processes hold all records it looks again before it refuses", async () => {
+    const world = new World();
+    let held = 3;
+    const prune: RoomParts["prune"] = async ([oldest = ""]) => {
+      if (held-- > 0) return 0;
+      world.pending.delete(oldest);
+      return 1;
+    };
+    const room = world.room({ maxRecords: 2, prune });
+    for (let n = 0; n < 3; n++) await world.append(room);
+    expect([held, world.pending.size]).toEqual([-1, 2]);
     room.close();
   });
 
