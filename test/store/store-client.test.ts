@@ -38,6 +38,9 @@ describe("calls", () => {
       facets: (of) => of.facets("tags", {}, 50),
       stats: (of) => of.stats(),
       check: (of) => of.check(),
+      auditRows: (of) => of.auditRows({ limit: 50, hashes: true }),
+      auditCounts: (of) => of.auditCounts(),
+      auditIndex: (of) => of.auditIndex({ of: 1, first: 0, count: 50 }),
     };
     for (const [name, ask] of Object.entries(questions)) {
       expect(await ask(client), name).toEqual(await ask(store));
