@@ -41,6 +41,7 @@ async function tracedAppends(count: number): Promise<Step[]> {
 /** One word for each call of the protocol; undefined for a look at something else than the temp file. */
 function wordFor({ name, text }: SystemCall, queueDir: string): string | undefined {
   if (text.includes("MARK receipt")) return "receipt";
+  if (text.includes("/.ledger-")) return /stat/.test(name) ? undefined : `${name} ledger`;
   if (/^open/.test(name)) return text.includes("O_EXCL") ? "open O_EXCL" : "open";
   if (/^f(data)?sync$/.test(name)) {
     return text.includes(`<${queueDir}>`) ? "fsync directory" : "fsync file";
@@ -68,7 +69,7 @@ const named = (steps: readonly Step[], wanted: string) =>
   steps.filter(({ what }) => what === wanted);
 
 describe("the system calls of a capture", () => {
-  it("Q1: one alone: open exclusively, write, fsync, size, link, fsync the directory, and only then the receipt", async (context) => {
+  it("Q1: one alone: open exclusively, write, fsync, size, link, fsync the directory, note the id, and only then the receipt", async (context) => {
     needStrace(context);
     const steps = await tracedAppends(1);
     // The temp name goes beside the directory's fsync, so its place among the others is open.
@@ -81,6 +82,7 @@ describe("the system calls of a capture", () => {
       "fstat",
       "link",
       "fsync directory",
+      "write ledger",
       "receipt",
     ]);
     // Each had ended before the next began.
@@ -99,6 +101,11 @@ describe("the system calls of a capture", () => {
     expect(shared).toBeGreaterThan(0);
     expect(shared).toBeLessThan(32);
     expect(named(steps, "getdents")).toEqual([]);
+    // The ledger is written once for all that end together, and never synced for a capture.
+    const notes = named(steps, "write ledger").length;
+    expect(notes).toBeGreaterThan(0);
+    expect(notes).toBeLessThan(32);
+    expect(named(steps, "fsync ledger")).toEqual([]);
     expect(receipts.filter((receipt) => !isCovered(receipt, steps))).toEqual([]);
   });
 

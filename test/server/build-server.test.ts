@@ -8,7 +8,7 @@ describe("a session", () => {
     const { client, close } = await connectClient(untouchableMemory());
     expect(client.getServerVersion()).toMatchObject({ name: "memspool", version: "0.0.0" });
     expect(client.getInstructions()).toBe(INSTRUCTIONS);
-    expect((await client.listTools()).tools).toHaveLength(8);
+    expect((await client.listTools()).tools).toHaveLength(9);
     expect((await client.listResources()).resources).not.toHaveLength(0);
     expect((await client.listResourceTemplates()).resourceTemplates).not.toHaveLength(0);
     expect(await client.ping()).toEqual({});

@@ -27,7 +27,7 @@ describe("the start of a session", () => {
       serverInfo: { name: "memspool" },
       capabilities: { tools: {}, resources: { subscribe: true } },
     });
-    expect((await session.answerTo(1)).result?.tools).toHaveLength(8);
+    expect((await session.answerTo(1)).result?.tools).toHaveLength(9);
     await session.initialized;
     session.stdin.end();
     expect(await session.exitCode).toBe(0);

@@ -109,7 +109,7 @@ describe("a server process", () => {
     const client = new Client({ name: "test", version: "0.0.0" });
     await client.connect(transport);
     pids.push(transport.pid as number);
-    expect((await client.listTools()).tools).toHaveLength(8);
+    expect((await client.listTools()).tools).toHaveLength(9);
     const { structured } = await callTool(client, "memory_capture", { surface: "first words" });
     expect(structured).toMatchObject({ state: "pending" });
     const { ulid } = structured as { ulid: string };
