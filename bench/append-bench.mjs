@@ -123,8 +123,9 @@ export async function benchThroughput({ CaptureQueue, dir, rounds, inFlight, per
 export async function benchBacklog({ CaptureQueue, generateUlid, dir, rounds, perRound, pending }) {
   const emptyDir = join(dir, "backlog-empty");
   const fullDir = join(dir, "backlog-full");
-  const empty = new CaptureQueue({ queueDir: emptyDir });
-  const full = new CaptureQueue({ queueDir: fullDir });
+  const maxSize = 10 * pending;
+  const empty = new CaptureQueue({ queueDir: emptyDir, maxSize });
+  const full = new CaptureQueue({ queueDir: fullDir, maxSize });
   const records = Array.from({ length: perRound }, (_, index) => recordOf(index));
   const bytes = await envelopeBytes(empty, records[0]);
   await envelopeBytes(full, records[0]);
@@ -150,5 +151,32 @@ export async function benchBacklog({ CaptureQueue, generateUlid, dir, rounds, pe
     pending,
     ms: { empty: summarise(series.empty.flat()), full: summarise(series.full.flat()) },
     ratio: ratioOfRounds(series.full, series.empty),
+  };
+}
+
+/** What it costs that the queue is full and spills its oldest, beside one that has room. */
+export async function benchSpill({ CaptureQueue, dir, rounds, inFlight, perRound, maxRecords }) {
+  const records = Array.from({ length: 64 }, (_, index) => recordOf(index));
+  const open = (name, maxSize) => new CaptureQueue({ queueDir: join(dir, name), maxSize });
+  const roomy = open("spill-roomy", 100 * maxRecords);
+  const full = open("spill-full", maxRecords);
+  const append = (queue) => async () => [
+    await rateOf(perRound, inFlight, (index) => queue.append(records[index % 64])),
+  ];
+  await rateOf(maxRecords, inFlight, (index) => full.append(records[index % 64]));
+  await rateOf(maxRecords, inFlight, (index) => roomy.append(records[index % 64]));
+  const contenders = { roomy: append(roomy), full: append(full) };
+  await interleave(contenders, 1);
+  const series = await interleave(contenders, rounds);
+  const pending = await full.pendingCount();
+  if (pending > maxRecords) throw new Error(`${pending} pending, the limit is ${maxRecords}`);
+  await Promise.all([roomy.close(), full.close()]);
+  return {
+    inFlight,
+    maxRecords,
+    perSecond: Object.fromEntries(
+      Object.entries(series).map(([name, samples]) => [name, summarise(samples.flat())]),
+    ),
+    ratio: ratioOfRounds(series.full, series.roomy),
   };
 }

@@ -61,6 +61,22 @@ export function backlogRows({ pending, ms: series, ratio }) {
   ];
 }
 
+export function spillRows({ inFlight, maxRecords, perSecond: series, ratio }) {
+  return [
+    row(
+      `captures with room, ${inFlight} in flight`,
+      perSecond(series.roomy.median),
+      spread(perSecond, series.roomy),
+    ),
+    row(
+      `captures into ${maxRecords.toLocaleString("en")} full places`,
+      perSecond(series.full.median),
+      spread(perSecond, series.full),
+      `${percent(ratio.median)} of those with room (${spread(percent, ratio)})`,
+    ),
+  ];
+}
+
 export function drainRows({ records, perSecond: series, toBare }) {
   return [
     row(

@@ -16,7 +16,9 @@ if (process.env.UV_THREADPOOL_SIZE !== THREADS) {
   process.exit(status ?? 1);
 }
 
-const { benchAppendLatency, benchBacklog, benchThroughput } = await import("./append-bench.mjs");
+const { benchAppendLatency, benchBacklog, benchSpill, benchThroughput } = await import(
+  "./append-bench.mjs"
+);
 const { benchColdStart } = await import("./cold-start.mjs");
 const { benchDrain } = await import("./drain-bench.mjs");
 const report = await import("./report.mjs");
@@ -76,6 +78,15 @@ const parts = {
         ...{ rounds: quick ? 6 : 20, perRound: quick ? 50 : 100, pending: quick ? 10_000 : 50_000 },
       }),
     rows: report.backlogRows,
+  },
+  spill: {
+    title: "Captures into a full queue, which spills its oldest",
+    run: () =>
+      benchSpill({
+        ...{ CaptureQueue, dir, inFlight: 32, maxRecords: 10_000 },
+        ...{ rounds: quick ? 3 : 7, perRound: quick ? 500 : 2_000 },
+      }),
+    rows: report.spillRows,
   },
   drain: {
     title: "Draining into the store",
