@@ -3,11 +3,10 @@
  *
  * Guarantees: a record that is anywhere is found, also while it moves. Records move from pending to
  * the spill to the store, or to quarantine, each time durable in the next place before they leave
- * the last, and one round of looks goes the same way. Two ways lead back to pending: a retry, from
- * quarantine, and what the store refuses of a segment. Who misses a record on such a way finds it in
- * the second round, in which it goes forward only. What can be read is shown, whatever else is away or
- * damaged, with the newest correction of it, queued ones included. A page never splits a surrogate
- * pair and always makes progress.
+ * the last, and one round of looks goes the same way. Only a retry leads back, from quarantine to
+ * pending: who misses a record on that way finds it in the second round. What can be read is shown,
+ * whatever else is away or damaged, with the newest correction of it, queued ones included. A page
+ * never splits a surrogate pair and always makes progress.
  */
 import { MemspoolError } from "../errors.ts";
 import { errnoOf } from "../platform/errno.ts";

@@ -7,8 +7,7 @@
  * record is durable in its next place before it leaves its last one: what is gone from pending lies
  * in a segment by then, or beyond, and what is gone from the spill lies in the store. So whoever
  * asks the store afterwards misses nothing; the store has the last word on what it knows.
- * One way leads back: what the store refuses of a segment becomes pending again before the segment
- * goes. So when a segment went meanwhile, pending records are looked at once more.
+ * Records in quarantine are not among them, so what a retry sends back is as if it were new.
  */
 import type { PendingText } from "../queue/pending-view.ts";
 import type { MemoryParts } from "./parts.ts";
@@ -25,24 +24,14 @@ export interface QueuedTexts {
 }
 
 export async function queuedTexts({ view, spill }: QueuedTextsParts): Promise<QueuedTexts> {
-  const before = await spill.segments();
-  let { envelopes, unloaded } = await view.texts();
-  const pending = byId(envelopes);
+  const { envelopes, unloaded } = await view.texts();
   const spilled = await spill.texts();
-  const now = new Set((await spill.segments()).map(({ name }) => name));
-  if (before.some(({ name }) => !now.has(name))) {
-    ({ envelopes, unloaded } = await view.texts());
-    for (const envelope of envelopes) pending.set(envelope.ulid, envelope);
-  }
+  const pending = new Set(envelopes.map(({ ulid }) => ulid));
   // In both for a moment while it is spilled, and for longer after a crash in between.
   const moved = spilled.envelopes.filter(({ ulid }) => !pending.has(ulid));
   return {
-    envelopes: [...moved, ...pending.values()],
+    envelopes: [...moved, ...envelopes],
     stateOf: (ulid) => (pending.has(ulid) ? "pending" : "spilled"),
     unloaded: unloaded + spilled.unloaded,
   };
-}
-
-function byId(envelopes: readonly PendingText[]): Map<string, PendingText> {
-  return new Map(envelopes.map((envelope) => [envelope.ulid, envelope]));
 }

@@ -2,7 +2,7 @@
  * Where an acknowledged record is now.
  *
  * Guarantees: looks in the direction in which records move (pending, spill, store; quarantine),
- * twice because a retry, and what the store refuses of a segment, go back to pending. What is nowhere was dropped if the
+ * twice because a retry leads from quarantine back to pending. What is nowhere was dropped if the
  * audit log says so: its line is durable before the record goes, so the log is read last. A line
  * that says "spilled" of an id that is nowhere proves nothing about where it is and is no state.
  * Only then it says `unknown`, with `store_error` when the store could not be asked.

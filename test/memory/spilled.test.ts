@@ -110,28 +110,6 @@ describe("spilled records", () => {
     }
   });
 
-  it("S5: are found when the store refuses them and they go back to pending meanwhile", async () => {
-    for (const operation of ["search", "recent", "get", "receipt"] as const) {
-      const bench = await MemoryBench.open();
-      const [ulid = "", other = ""] = await bench.capture("a heron", "a crane");
-      const bytes = readFileSync(bench.path(ulid));
-      const segment = segmentPath(bench.layout, bench.spill(ulid));
-      bench.whenLookingAt(segment, async () => {
-        writeFileSync(bench.path(ulid), bytes);
-        unlinkSync(segment);
-      });
-      const { memory } = bench;
-      const answer = await {
-        search: async () => (await memory.search({ query: "heron" })).results,
-        recent: async () =>
-          (await memory.recent({})).records?.filter((record) => record.ulid !== other),
-        get: async () => [(await memory.get({ ulid })).record],
-        receipt: async () => [await memory.receipt(ulid)],
-      }[operation]();
-      expect(answer, operation).toMatchObject([{ ulid, state: "pending" }]);
-    }
-  });
-
   it("S5: are searched up to a bound, and the rest is counted with the pending ones", async () => {
     const bench = await MemoryBench.open({ viewBytesMax: 1_500, spillBytesMax: 3_000 });
     const herons = Array.from({ length: 8 }, (_, n) => `heron ${n} ${"x".repeat(500)}`);
