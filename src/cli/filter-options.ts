@@ -1,6 +1,7 @@
-/** The options of `search` and `recent` that say which records are meant. */
-import type { Command } from "commander";
+/** The options of `search`, `recent` and `export` that say which records are meant. */
+import { type Command, Option } from "commander";
 import type { FilterInput } from "../memory/memory.ts";
+import { ROLES, TIERS } from "../record/memory-record.ts";
 import type { GlobalOptions } from "./command-context.ts";
 import { collect } from "./option-values.ts";
 
@@ -24,8 +25,8 @@ export function addFilterOptions(command: Command): Command {
       "look everywhere, not only in the current project (also --project '*')",
     )
     .option("--session <id>", "of this session")
-    .option("--role <role>", "of this role: user, assistant, system or tool")
-    .option("--tier <tier>", "of this tier: working, episodic, semantic or procedural")
+    .addOption(new Option("--role <role>", "of this role").choices(ROLES))
+    .addOption(new Option("--tier <tier>", "of this tier").choices(TIERS))
     .option("--source <name>", "from this source")
     .option("--tag <tag>", "with this tag; repeat for all of several", collect)
     .option("--since <time>", "at or after this ISO 8601 time")

@@ -34,14 +34,25 @@ export function quarantineCommand(run: RunCommand): Command {
   const list = new Command("list")
     .description("List what is in quarantine")
     .option("--limit <count>", "most entries", wholeNumber(1, PAGE_LIMIT_MAX))
-    .option("--cursor <cursor>", "continue a list where it stopped");
+    .option("--cursor <cursor>", "continue a list where it stopped")
+    .addHelpText(
+      "after",
+      examples("memspool quarantine list", "memspool quarantine list --limit 5 --json"),
+    );
   list.action(() => {
     const options = list.optsWithGlobals<ListOptions>();
     return run(options, (context) => listEntries(context, options));
   });
   const show = new Command("show")
     .description("Show one entry, with its text as far as it can be read")
-    .argument("<ulid>", "its id");
+    .argument("<ulid>", "its id")
+    .addHelpText(
+      "after",
+      examples(
+        "memspool quarantine show 01JQ7Z8X9YABCDEFGHJKMNPQRS",
+        "memspool quarantine show 01JQ7Z8X9YABCDEFGHJKMNPQRS --json",
+      ),
+    );
   show.action((ulid: string) =>
     run(show.optsWithGlobals<GlobalOptions>(), (context) => showEntry(context, ulid)),
   );

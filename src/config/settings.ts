@@ -57,7 +57,7 @@ export const SETTINGS = {
   "log.level": {
     ...choice(["debug", "info", "warning", "error", "critical", "silent"]),
     default: "info",
-    help: "least severity that is logged",
+    help: "least severity that is logged: debug, info, warning, error, critical, or silent",
   },
   "log.file": {
     schema: path,
@@ -88,7 +88,9 @@ export const SETTINGS = {
   "queue.overflow": {
     ...choice(["spill", "reject", "drop-oldest"]),
     default: "spill",
-    help: "what a full queue does: move its oldest to compressed files, refuse, or lose its oldest",
+    help:
+      "what a full queue does: spill moves its oldest to compressed files, reject refuses, " +
+      "drop-oldest loses its oldest",
   },
   "queue.maxAttempts": {
     ...count(1, 100),

@@ -35,6 +35,17 @@ it("C1: backup and restore say what they did, in words and as JSON; a taken plac
   expect(existsSync(join(moved_aside, "queue"))).toBe(true);
 });
 
+it("C1: a mistyped place of a backup or an export is named, and what to do about it", async () => {
+  const { home, run } = await filled();
+  const gone = join(home, "..", "gone");
+  const restored = await run("restore", gone);
+  expect(restored.exitCode).toBe(1);
+  expect(restored.stderr).toContain(`BACKUP_INVALID: ${gone} is no whole backup`);
+  const exported = await run("export", join(gone, "e.ndjson"));
+  expect(exported.exitCode).toBe(1);
+  expect(exported.stderr).toContain("Its directory is not there: make it");
+});
+
 it("S7: nothing is opened in a data directory whose restore was cut short", async () => {
   const { home, run } = await filled();
   writeFileSync(join(home, UNFINISHED_NAME), "{}");

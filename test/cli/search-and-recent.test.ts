@@ -125,4 +125,16 @@ describe("search and recent", () => {
     }
     expect(app.asked).toEqual([]);
   });
+
+  it("C1: refuses a role or tier that no record can have, instead of finding nothing", async () => {
+    for (const option of ["--role=human", "--tier=episodik"]) {
+      for (const argv of [["search", "x"], ["recent"], ["export"]]) {
+        const { exitCode, stdout, stderr } = await run([...argv, option]);
+        expect(exitCode, `${argv[0]} ${option}`).toBe(2);
+        expect(stdout).toBe("");
+        expect(stderr).toMatch(/Allowed choices are .*(assistant|episodic)/);
+      }
+    }
+    expect(app.asked).toEqual([]);
+  });
 });

@@ -64,7 +64,7 @@ export async function readManifest(fs: DurableFs, directory: string): Promise<Ba
     content = JSON.parse((await fs.read(path)).toString("utf8"));
   } catch (error) {
     if (error instanceof MemspoolError) throw error;
-    if (isErrno(error, "ENOENT", "ENOTDIR")) throw invalid(MANIFEST_NAME, "missing", error);
+    if (isErrno(error, "ENOENT", "ENOTDIR")) throw noBackup(directory, error);
     throw invalid(MANIFEST_NAME, errnoOf(error) ?? "not JSON", error);
   }
   const version = (content as { memspool_backup?: unknown } | null)?.memspool_backup;
@@ -130,6 +130,15 @@ export function invalid(file: string, what: string, cause?: unknown): MemspoolEr
     "BACKUP_INVALID",
     `The backup can not be used: ${file} is ${what}. Use another backup.`,
     { details: { file }, ...(cause === undefined ? {} : { cause }) },
+  );
+}
+
+function noBackup(directory: string, cause: unknown): MemspoolError {
+  return new MemspoolError(
+    "BACKUP_INVALID",
+    `${directory} is no whole backup: it has no ${MANIFEST_NAME}. Name a directory that memspool ` +
+      "backup has made.",
+    { details: { file: MANIFEST_NAME, path: directory }, cause },
   );
 }
 

@@ -5,6 +5,8 @@ import { errnoOf } from "../../platform/errno.ts";
 const ADVICE: Readonly<Record<string, string>> = {
   ENOSPC: "Its disk is full: free space or name another place",
   EDQUOT: "The quota is used up: free space or name another place",
+  ENOENT: "Its directory is not there: make it or name another place",
+  ENOTDIR: "A part of this path is a file: name another place",
   EROFS: "It is on a read-only file system: name another place",
   EACCES: "It is not writable for this user: correct its mode or name another place",
   EPERM: "It is not writable for this user: correct its mode or name another place",
