@@ -9,6 +9,7 @@ import { systemClock } from "../platform/clock.ts";
 import { nodeDurableFs } from "../platform/durable-fs.ts";
 import { nodeDurableFsSync } from "../platform/durable-fs-sync.ts";
 import { queueLayout } from "../queue/layout.ts";
+import { restoreLock } from "./restore-lock.ts";
 
 export type { BackupOptions, BackupResult } from "../memory/backup/backup.ts";
 export type { RestoreOptions, RestoreResult } from "../memory/backup/restore.ts";
@@ -33,7 +34,11 @@ export async function restoreHere(
   const { layout, clock, fsSync: fs } = parts;
   const { signal } = options;
   return restore(
-    { ...parts, holdLease: (act) => withLease({ layout, clock, fs }, { signal }, act) },
+    {
+      ...parts,
+      holdLease: (act) => withLease({ layout, clock, fs }, { signal }, act),
+      holdHome: restoreLock(parts.home, { signal }),
+    },
     backup,
     options,
   );

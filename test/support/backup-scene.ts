@@ -1,6 +1,7 @@
 /** A data directory with records in every place that a backup covers, and what lies in it. */
 import { mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
+import { restoreLock } from "../../src/app/restore-lock.ts";
 import { type BackupParts, backUp } from "../../src/memory/backup/backup.ts";
 import { type RestoreParts, restore } from "../../src/memory/backup/restore.ts";
 import { type Clock, systemClock } from "../../src/platform/clock.ts";
@@ -31,6 +32,7 @@ export function partsFor(home: string, changes: Partial<BackupParts & RestorePar
     clock: systemClock as Clock,
     version: "0.0.0-test",
     holdLease: (act) => act({ requireHeld: () => {} }),
+    holdHome: restoreLock(home),
     ...changes,
     events,
   } satisfies BackupParts & RestoreParts;

@@ -47,6 +47,8 @@ export interface RestoreParts {
   readonly clock: Clock;
   /** Runs the work while nobody ingests. Throws LEASE_HELD. */
   readonly holdLease: HoldLease;
+  /** Runs the work while nobody else restores into the data directory. Throws LEASE_HELD. */
+  readonly holdHome: HoldLease;
 }
 
 export type HoldLease = <T>(act: (lease: { requireHeld(): void }) => Promise<T>) => Promise<T>;
@@ -93,12 +95,14 @@ export async function restore(
   );
   let movedAside: string | undefined;
   try {
-    const unfinished = await readSwapNote(fs, home);
-    if (unfinished !== undefined) movedAside = finishSwap(fsSync, home, unfinished);
-    // The very restore that was cut short is over with that.
-    if (unfinished?.checksum !== manifest.checksum) {
-      movedAside = await replaceBy(parts, from, manifest, options);
-    }
+    makeDirectories(fsSync, home);
+    movedAside = await parts.holdHome(async ({ requireHeld }) => {
+      const unfinished = await readSwapNote(fs, home);
+      const finished = unfinished && finishSwap(fsSync, home, unfinished);
+      // The very restore that was cut short is over with that.
+      if (unfinished?.checksum === manifest.checksum) return finished;
+      return await replaceBy(parts, from, manifest, options, requireHeld);
+    });
   } catch (error) {
     throw writeFailed(error, home);
   }
@@ -116,16 +120,21 @@ async function replaceBy(
   from: string,
   manifest: BackupManifest,
   options: RestoreOptions,
+  requireHome: () => void,
 ): Promise<string | undefined> {
   const { fsSync, home, layout } = parts;
   if (options.force !== true) refuseRecords(parts);
-  makeDirectories(fsSync, home);
   refuseOtherDisks(fsSync, home);
   sweepStaging(fsSync, home);
   const act = (requireHeld: () => void) =>
     stageAndSwap(parts, from, manifest, options, requireHeld);
-  if (factsIfThere(fsSync, layout.dir) === undefined) return act(() => {}); // nobody ever ingested
-  return parts.holdLease((lease) => act(() => lease.requireHeld()));
+  if (factsIfThere(fsSync, layout.dir) === undefined) return act(requireHome); // nobody ever ingested
+  return parts.holdLease((lease) =>
+    act(() => {
+      requireHome();
+      lease.requireHeld();
+    }),
+  );
 }
 
 async function stageAndSwap(
@@ -140,9 +149,10 @@ async function stageAndSwap(
   const note = { staging, aside: `before-restore-${timeName(clock)}`, checksum: manifest.checksum };
   try {
     await stage(parts, from, join(home, staging), manifest, options);
+    requireHeld();
+    requireStaged(parts, join(home, staging), manifest);
     // Again, because somebody may have captured meanwhile.
     if (options.force !== true) refuseRecords(parts);
-    requireHeld();
     options.signal?.throwIfAborted();
     await writeSwapNote(fs, fsSync, home, note);
   } catch (error) {
@@ -173,6 +183,19 @@ async function stage(
   });
   for (const path of directories.toReversed()) syncDirectorySync(fsSync, path);
   syncUpwards(fsSync, home);
+}
+
+/** Somebody who takes the staging directory for a leftover must not make half a backup a whole one. */
+function requireStaged({ fsSync }: RestoreParts, staging: string, { files }: BackupManifest): void {
+  for (const { path, bytes } of files) {
+    if (factsIfThere(fsSync, join(staging, path))?.bytes === bytes) continue;
+    throw new MemspoolError(
+      "DATA_DIR_UNUSABLE",
+      `${join(staging, path)} vanished while the backup was copied. Nothing was changed; see who ` +
+        "removes files there, and run it again.",
+      { details: { path: join(staging, path) } },
+    );
+  }
 }
 
 /** @throws MemspoolError TARGET_EXISTS if the data directory holds records */

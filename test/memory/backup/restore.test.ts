@@ -11,6 +11,7 @@ import {
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 import { refuseHalfRestored } from "../../../src/app/half-restored.ts";
+import { RESTORE_LOCK_NAME, restoreLock } from "../../../src/app/restore-lock.ts";
 import { MemspoolError } from "../../../src/errors.ts";
 import { withLease } from "../../../src/ingest/with-lease.ts";
 import { encodeManifest, MANIFEST_NAME } from "../../../src/memory/backup/manifest.ts";
@@ -161,6 +162,38 @@ describe("restore", () => {
       },
     }).catch((error: unknown) => error);
     expect(failure).toMatchObject({ code: "BACKUP_INVALID", details: { file: name } });
+    expect(readdirSync(home)).toEqual([]);
+  });
+
+  it("S7: a second one at the same time is refused, and the first one is whole", async () => {
+    let second: Promise<string | undefined> | undefined;
+    await restore(partsFor(home), backup, {
+      onProgress: ({ phase, done }) => {
+        if (phase !== "copy" || done < 4) return;
+        second ??= failureCode(restore(partsFor(home), backup));
+      },
+    });
+    expect(await second).toBe("TARGET_EXISTS");
+    expect(asText(filesBelow(home))).toBe(asText(wanted()));
+  });
+
+  it("S7: while another one runs, it changes nothing and says so", async () => {
+    mkdirSync(join(home, RESTORE_LOCK_NAME), { recursive: true });
+    const parts = partsFor(home, { holdHome: restoreLock(home, { waitMs: 0 }) });
+    expect(await failureCode(restore(parts, backup, { force: true }))).toBe("LEASE_HELD");
+    expect(readdirSync(home)).toEqual([RESTORE_LOCK_NAME]);
+  });
+
+  it("S7: what vanishes from the copy before it is in its place stops it", async () => {
+    const [name] = [...wanted().keys()].filter((path) => path.includes("pending-"));
+    const attempt = restore(partsFor(home), backup, {
+      onProgress: ({ phase, done, total }) => {
+        if (phase !== "copy" || done < total) return;
+        const staging = readdirSync(home).find((entry) => entry.startsWith(".restore-"));
+        unlinkSync(join(home, staging as string, name as string));
+      },
+    });
+    expect(await failureCode(attempt)).toBe("DATA_DIR_UNUSABLE");
     expect(readdirSync(home)).toEqual([]);
   });
 
