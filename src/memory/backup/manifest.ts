@@ -45,6 +45,11 @@ export type BackupFile = Readonly<z.infer<typeof fileSchema>>;
 export type SkippedFile = Readonly<z.infer<typeof skippedSchema>>;
 export type BackupManifest = Readonly<z.infer<typeof manifestSchema>>;
 
+/** Whether a manifest may hold the path, and a restore may write there. */
+export function isBackupPath(path: string): boolean {
+  return PATH.test(path);
+}
+
 export function encodeManifest(
   content: Omit<BackupManifest, "memspool_backup" | "checksum">,
 ): Buffer {

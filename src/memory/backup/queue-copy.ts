@@ -19,7 +19,7 @@ import { isLeftover, ledgerHour, pendingUlid, type QueueLayout } from "../../que
 import { parseSegmentName } from "../../queue/spill-segment.ts";
 import { inLanes } from "../in-lanes.ts";
 import { type CopyOutcome, copyFile, copyOpened, type WholeBytes } from "./copy-file.ts";
-import type { BackupFile, SkippedFile } from "./manifest.ts";
+import { type BackupFile, isBackupPath, type SkippedFile } from "./manifest.ts";
 import { wholeLines, wholeMembers } from "./whole-pieces.ts";
 
 /** Directories of a backup's queue, parents first. */
@@ -101,6 +101,7 @@ export class QueueCopy {
     names.sort();
     const total = this.#done + names.length;
     await inLanes(names, COPIES_AT_ONCE, async (name) => {
+      if (!isBackupPath(`${to}/${name}`)) return this.#skipForeign(`${to}/${name}`);
       await this.#one(join(from, name), `${to}/${name}`, wholeBytes);
       this.#parts.onProgress(++this.#done, total);
     });
@@ -110,6 +111,12 @@ export class QueueCopy {
     this.#parts.signal?.throwIfAborted();
     const { fs, directory } = this.#parts;
     this.#note(to, await copyFile(fs, from, join(directory, to), wholeBytes));
+  }
+
+  /** One such name in a manifest would make the whole backup useless. */
+  #skipForeign(path: string): void {
+    this.#seen.add(path);
+    this.skipped.push({ path, reason: "no name that memspool gives" });
   }
 
   #note(path: string, outcome: CopyOutcome): void {

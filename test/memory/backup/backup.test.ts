@@ -106,6 +106,18 @@ describe("backup", () => {
     }
   });
 
+  it("S7: a foreign file with a strange name is named, and the backup can be restored", async () => {
+    const { bench } = await drained();
+    const strange = join("queue", "quarantine", "notes (1).txt");
+    writeFileSync(join(bench.home, strange), "mine");
+    for (const check of [true, false]) {
+      const to = join(freshDirectory(), "copy");
+      const { skipped } = await backUp(partsFor(bench.home), to, { check });
+      expect(skipped).toEqual([{ path: strange, reason: "no name that memspool gives" }]);
+      await restore(partsFor(join(freshDirectory(), "home")), to);
+    }
+  });
+
   it("S7: what can not be read is named, and the rest is backed up", async () => {
     const { bench, pending } = await drained();
     const strange = pendingPath(bench.layout, "01JQ7Z8X9YABCDEFGHJKMNPQRS");
