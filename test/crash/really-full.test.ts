@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { MemspoolError } from "../../src/errors.ts";
@@ -15,7 +15,13 @@ import { until } from "../support/ingest-bench.ts";
 import { ownScene } from "../support/mortal-runs.ts";
 import { drainAll, type MortalScene, queueOf, spoil } from "../support/mortal-scene.ts";
 import { fillDisk, smallDisk } from "../support/small-disk.ts";
-import { damage, NO_DAMAGE, storedRows } from "../support/stored-truth.ts";
+import {
+  countDamage,
+  type Damage,
+  damage,
+  NO_DAMAGE,
+  storedRows,
+} from "../support/stored-truth.ts";
 
 const RIG = "really full";
 const PAGE = 4_096;
@@ -59,6 +65,20 @@ function notWhole(queue: CaptureQueue, kept: readonly Kept[]): string[] {
     .map(({ ulid }) => ulid);
 }
 
+const NO_HARM = { lost: 0, altered: 0, twice: 0 };
+
+/** Acknowledged records without a file, and those whose file is not whole. No store is asked. */
+function damageOf(queue: CaptureQueue, kept: readonly Kept[]): typeof NO_HARM {
+  const broken = notWhole(queue, kept);
+  const lost = broken.filter((ulid) => !existsSync(pendingPath(queue.layout, ulid)));
+  return { lost: lost.length, altered: broken.length - lost.length, twice: 0 };
+}
+
+function addTo(sum: typeof NO_HARM, more: typeof NO_HARM): void {
+  sum.lost += more.lost;
+  sum.altered += more.altered;
+}
+
 function leftovers(queue: CaptureQueue): string[] {
   return readdirSync(queue.layout.dir).filter(isLeftover);
 }
@@ -88,7 +108,7 @@ describe("a disk that is really full", () => {
     const disk = smallDisk(context, "size=64k");
     const queue = new CaptureQueue({ queueDir: join(disk, "queue") });
     const base = await textLengthFor(0);
-    const broken: string[] = [];
+    const harm = { ...NO_HARM };
     let tried = 0;
     for (const size of SIZES) {
       const surface = "x".repeat(base + size);
@@ -97,7 +117,7 @@ describe("a disk that is really full", () => {
       if (kept.length > 0) {
         expect(statSync(pendingPath(queue.layout, kept[0]?.ulid as string)).size).toBe(size);
       }
-      broken.push(...notWhole(queue, kept));
+      addTo(harm, damageOf(queue, kept));
       expect(leftovers(queue)).toEqual([]);
       removeFiles(queue);
       const again = await queue.append({ surface: "after space came back" });
@@ -106,40 +126,26 @@ describe("a disk that is really full", () => {
       tried += kept.length + 1;
     }
     await queue.close();
-    expect(broken).toEqual([]);
-    addCrashRow({
-      rig: RIG,
-      operation: "capture",
-      fault: "64 KiB tmpfs, full",
-      tried,
-      lost: 0,
-      altered: broken.length,
-      twice: 0,
-    });
+    addCrashRow({ rig: RIG, operation: "capture", fault: "64 KiB tmpfs, full", tried, ...harm });
+    expect(harm).toEqual(NO_HARM);
   });
 
   it("Q4: 8 inodes: a capture that gets none says that nothing is stored, and works again", async (context) => {
     const disk = smallDisk(context, "nr_inodes=8");
+    const harm = { ...NO_HARM };
     let tried = 0;
     for (let round = 0; round < rounds(3, 30); round++) {
       const queue = new CaptureQueue({ queueDir: join(disk, "queue") });
       const kept = await captureUntilFull(queue, `round ${round}`);
       expect(kept.length).toBeGreaterThan(0);
-      expect(notWhole(queue, kept)).toEqual([]);
+      addTo(harm, damageOf(queue, kept));
       expect(leftovers(queue)).toEqual([]);
       await queue.close(); // a file that is held open keeps its inode
       removeFiles(queue);
       tried += kept.length + 1;
     }
-    addCrashRow({
-      rig: RIG,
-      operation: "capture",
-      fault: "8 inodes, full",
-      tried,
-      lost: 0,
-      altered: 0,
-      twice: 0,
-    });
+    addCrashRow({ rig: RIG, operation: "capture", fault: "8 inodes, full", tried, ...harm });
+    expect(harm).toEqual(NO_HARM);
   });
 
   it("Q4: too few inodes for the directories: nothing is stored, and it works with more", async (context) => {
@@ -171,26 +177,19 @@ describe("a disk that is really full", () => {
       size: async (fd) => sized.get(fd) ?? 0,
     };
     const queue = new CaptureQueue({ queueDir: join(disk, "queue"), fs: blind });
-    const kept: Kept[] = [];
-    const broken: string[] = [];
+    const harm = { ...NO_HARM };
+    let tried = 0;
     for (let pages = 3; pages < PAGES_MAX; pages++) {
       const some = await captureUntilFull(queue, "x".repeat(pages * PAGE));
-      kept.push(...some);
-      broken.push(...notWhole(queue, some));
+      tried += some.length;
+      addTo(harm, damageOf(queue, some));
       removeFiles(queue);
     }
     await queue.close();
-    expect(broken.length).toBeGreaterThan(0);
-    addCrashRow({
-      rig: RIG,
-      operation: "capture",
-      fault: "a writer that ignores short writes",
-      tried: kept.length,
-      lost: 0,
-      altered: broken.length,
-      twice: 0,
-      caught: true,
-    });
+    const caught = harm.altered > 0;
+    const fault = "a writer that ignores short writes";
+    addCrashRow({ rig: RIG, operation: "capture", fault, tried, ...harm, caught });
+    expect(caught).toBe(true);
   });
 });
 
@@ -227,7 +226,7 @@ describe("the ingester on a full disk", () => {
     expect(found).toEqual(NO_DAMAGE);
     expect(await queue.pendingCount()).toBe(0);
     await queue.close();
-    addFullRow("ingest by batch", "64 KiB tmpfs, full", kept.length, found.lost.length);
+    addFullRow("ingest by batch", "64 KiB tmpfs, full", kept.length, found);
   });
 
   it.for<[string, boolean]>([
@@ -258,7 +257,7 @@ describe("the ingester on a full disk", () => {
     expect(found).toEqual(NO_DAMAGE);
     expect(keepReserve(reserve)).toBe(true);
     const fault = `2 MiB tmpfs, full, ${reserved ? "with" : "without"} reserve`;
-    addFullRow("quarantine", fault, kept.length, found.lost.length);
+    addFullRow("quarantine", fault, kept.length, found);
   });
 
   it.for<["spill" | "drop-oldest", boolean]>([
@@ -303,7 +302,7 @@ describe("the ingester on a full disk", () => {
       expect(found).toEqual(NO_DAMAGE);
       expect(dropped.size).toBe(overflow === "spill" ? 0 : more.length + 1);
       const fault = `2 MiB tmpfs, full, ${reserved ? "with" : "without"} reserve`;
-      addFullRow(overflow, fault, kept.length, found.lost.length);
+      addFullRow(overflow, fault, kept.length, found);
     },
   );
 });
@@ -321,6 +320,6 @@ describe("the reserve of a server", () => {
   });
 });
 
-function addFullRow(operation: string, fault: string, tried: number, lost: number): void {
-  addCrashRow({ rig: RIG, operation, fault, tried, lost, altered: 0, twice: 0 });
+function addFullRow(operation: string, fault: string, tried: number, found: Damage): void {
+  addCrashRow({ rig: RIG, operation, fault, tried, ...countDamage([found]) });
 }

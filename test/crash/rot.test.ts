@@ -100,7 +100,8 @@ describe("readers that the rig must catch", { timeout: TIME_MAX_MS }, () => {
     const subject = make();
     expect((await subject.read(subject.original)).accepted).toEqual(subject.content);
     const findings = await rotOf(subject, FLIPS);
-    expect(findings[caughtAt].length).toBeGreaterThan(0);
-    addRow(`negative control: ${name}`, faultOf(1), findings, true);
+    const caught = findings[caughtAt].length > 0;
+    addRow(`negative control: ${name}`, faultOf(1), findings, caught);
+    expect(caught).toBe(true);
   });
 });

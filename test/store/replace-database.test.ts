@@ -21,6 +21,7 @@ import {
 import { idOf, itemOf } from "../contract/store-bench.ts";
 import { addCrashRow } from "../support/crash-table.ts";
 import { faultyFsSync, systemError } from "../support/faulty-fs.ts";
+import { countDamage, type Damage, damage, NO_DAMAGE, type Row } from "../support/stored-truth.ts";
 import { mortalFs } from "./mortal-fs.ts";
 import { connect, freshStoreFile, openRaw, openSqlite } from "./open-sqlite.ts";
 
@@ -59,15 +60,17 @@ function replaceWith(fs: DurableFsSync, file: string): void {
   finishReplacement(fs, file);
 }
 
-/** Ids of the store as any process finds it that opens it next. */
-async function idsAfterOpening(file: string): Promise<string[]> {
+/** The store as any process finds it that opens it next. */
+async function rowsAfterOpening(file: string): Promise<Row[]> {
   const store = await openSqlite(file);
   const rows = await store.timeline({ filter: {}, limit: 100, order: "oldest" });
   const ok = (await store.check()).every((check) => check.ok);
   await store.close();
   expect(ok).toBe(true);
-  return rows.map(({ ulid }) => ulid);
+  return rows.map(rowOf);
 }
+
+const idsAfterOpening = async (file: string) => ids(await rowsAfterOpening(file));
 
 const WITHOUT_LINKS: DurableFsSync = {
   ...nodeDurableFsSync,
@@ -77,6 +80,50 @@ const WITHOUT_LINKS: DurableFsSync = {
 };
 
 const ids = (items: readonly { ulid: string }[]) => items.map(({ ulid }) => ulid);
+
+const rowOf = ({ ulid, record }: { ulid: string; record: { surface: string } }): Row => ({
+  ulid,
+  surface: record.surface,
+});
+
+/**
+ * Dies before the first call, before the second, and so on; so does whoever comes next.
+ * @param broken what the rig is to catch
+ * @returns which store was there each time, and what it lacked of the one that was decided for
+ */
+async function dieAtEachCall(
+  base: DurableFsSync,
+  withOld: boolean,
+  broken = (fs: DurableFsSync, _file: string) => fs,
+) {
+  const outcomes = new Set<string>();
+  const found: Damage[] = [];
+  for (let count = 0; ; count++) {
+    const file = await bothStores({ withOld });
+    const { fs, died } = mortalFs(count, base);
+    try {
+      replaceWith(broken(fs, file), file);
+    } catch {
+      expect(died()).toBe(true);
+    }
+    if (!died()) return { outcomes, found };
+    const decided = existsSync(join(dirname(file), INTENT_NAME));
+    for (let again = 0; again < 20; again += 3) {
+      try {
+        finishReplacement(mortalFs(again, base).fs, file);
+      } catch {
+        // killed again
+      }
+    }
+    const rows = await rowsAfterOpening(file);
+    const isNew = decided || rows.length === NEW.length;
+    const items = isNew ? NEW : withOld ? OLD : [];
+    const which = isNew ? "new" : withOld ? "old" : "none";
+    outcomes.add(rows.length === items.length ? which : `${rows.length} rows`);
+    found.push(damage(items.map(rowOf), rows));
+    expect(isBeingReplaced(nodeDurableFsSync, file)).toBe(false);
+  }
+}
 
 describe("a replacement", () => {
   it("I6: exchanges the database, keeps the old one with its log, and leaves no intent", async () => {
@@ -95,47 +142,39 @@ describe("a replacement", () => {
   ])(
     "I6: of %s, killed before any call, ends with one of the two, whole",
     async (what, base, withOld) => {
-      let tried = 0;
-      const seen = new Set<string>();
-      for (let count = 0; ; count++) {
-        const file = await bothStores({ withOld });
-        const { fs, died } = mortalFs(count, base);
-        try {
-          replaceWith(fs, file);
-        } catch {
-          expect(died()).toBe(true);
-        }
-        if (!died()) break;
-        const decided = existsSync(join(dirname(file), INTENT_NAME));
-        // Whoever comes next may die as well, anywhere.
-        for (let again = 0; again < 20; again += 3) {
-          try {
-            finishReplacement(mortalFs(again, base).fs, file);
-          } catch {
-            // killed again
-          }
-        }
-        const found = await idsAfterOpening(file);
-        const outcome = found.length === NEW.length ? "new" : withOld ? "old" : "none";
-        expect(found).toEqual({ new: ids(NEW), old: ids(OLD), none: [] }[outcome]);
-        if (decided) expect(outcome).toBe("new");
-        expect(isBeingReplaced(nodeDurableFsSync, file)).toBe(false);
-        seen.add(outcome);
-        tried++;
-      }
-      expect(tried).toBeGreaterThan(15);
-      expect([...seen].sort()).toEqual(withOld ? ["new", "old"] : ["new", "none"]);
+      const { outcomes, found } = await dieAtEachCall(base, withOld);
       addCrashRow({
         rig: "die at every step",
         operation: `swap in a rebuilt store (${what})`,
         fault: "killed before each call, and its successor too",
-        tried,
-        lost: 0,
-        altered: 0,
-        twice: 0,
+        tried: found.length,
+        ...countDamage(found),
       });
+      expect(found).toEqual(found.map(() => NO_DAMAGE));
+      expect(found.length).toBeGreaterThan(15);
+      expect([...outcomes].sort()).toEqual(withOld ? ["new", "old"] : ["new", "none"]);
     },
   );
+
+  it("the rig catches: an old store that goes before the new one is decided for", async () => {
+    const { found } = await dieAtEachCall(nodeDurableFsSync, true, (fs, file) => ({
+      ...fs,
+      link: (from, to) => {
+        if (to.endsWith(INTENT_NAME)) fs.unlink(file);
+        fs.link(from, to);
+      },
+    }));
+    const harm = countDamage(found);
+    addCrashRow({
+      rig: "die at every step",
+      operation: "swap in a rebuilt store (an old store)",
+      fault: "an old store that goes before the new one is decided for",
+      tried: found.length,
+      ...harm,
+      caught: harm.lost > 0,
+    });
+    expect(harm.lost).toBeGreaterThan(0);
+  });
 
   it("I6: at no step does the path name nothing or an empty file", async () => {
     const file = await bothStores();

@@ -56,6 +56,12 @@ export function damage(acknowledged: readonly Acknowledgement[], rows: readonly 
   };
 }
 
+/** Counts over several looks. */
+export function countDamage(found: readonly Damage[]) {
+  const count = (kind: keyof Damage) => found.reduce((sum, each) => sum + each[kind].length, 0);
+  return { lost: count("lost"), altered: count("altered"), twice: count("twice") };
+}
+
 function repeated(values: readonly string[]): string[] {
   const seen = new Set<string>();
   return values.filter((value) => seen.size === seen.add(value).size);
