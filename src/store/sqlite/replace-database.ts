@@ -101,7 +101,7 @@ export function finishReplacement(fs: DurableFsSync, file: string): void {
       renameIfThere(fs, join(directory, newName), file);
       syncDirectorySync(fs, directory);
     } else if (factsIfThere(fs, file)?.ino !== newIno) {
-      putBack(fs, file, join(directory, keptName));
+      putBack(fs, file, join(directory, keptName), made !== undefined);
     }
     unlinkIfThere(fs, join(directory, INTENT_NAME));
     syncDirectorySync(fs, directory);
@@ -176,10 +176,16 @@ function linkOrMove(fs: DurableFsSync, file: string, kept: string, ino: number):
   }
 }
 
-/** The new database was taken away by hand: the old one gets back what it gave. */
-function putBack(fs: DurableFsSync, file: string, kept: string): void {
+/**
+ * The new database was taken away by hand: the old one gets back what it gave. Or all files are copies
+ * with other numbers, made in the midst of it: the old one is still under its name while the new one
+ * is under its own; once that is gone, beside a kept one, it has taken the old one's place, and the
+ * old one's log must not come near it.
+ */
+function putBack(fs: DurableFsSync, file: string, kept: string, newIsThere: boolean): void {
   const keptFacts = factsIfThere(fs, kept);
   const old = factsIfThere(fs, file);
+  if (old && keptFacts && keptFacts.ino !== old.ino && !newIsThere) return;
   if (old === undefined && keptFacts) fs.rename(kept, file);
   else if (keptFacts && keptFacts.ino === old?.ino) unlinkIfThere(fs, kept);
   if (factsIfThere(fs, `${kept}-wal`) && !factsIfThere(fs, `${file}-wal`)) {
