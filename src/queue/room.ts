@@ -13,8 +13,8 @@
  */
 import { setTimeout as pause } from "node:timers/promises";
 import { MemspoolError } from "../errors.ts";
-import { errnoOf } from "../platform/errno.ts";
 import type { Ledger, LedgerMark } from "./ledger.ts";
+import { notStored, queueFull } from "./queue-full.ts";
 
 /** What a full queue does; the setting `queue.overflow`. */
 export type OverflowPolicy = "spill" | "reject" | "drop-oldest";
@@ -45,7 +45,6 @@ const WAITING_MAX = 4_096;
 /** How often, and after what, a queue is looked at again in which nobody can be taken. */
 const LOOKS_IN_VAIN_MAX = 20;
 const LOOK_AGAIN_MS = 50;
-const RETRY_AFTER_MS = 1_000;
 const HEADROOM_SHARE = 0.01;
 
 interface Waiter {
@@ -197,6 +196,7 @@ export class Room {
     const mark = this.#parts.ledger.mark();
     const unsure = this.#unsure;
     const ulids = await this.#parts.list();
+    this.#serveRepeats(new Set(ulids));
     const settled = ulids.filter((ulid) => !this.#inFlight.has(ulid));
     this.#listed = settled.length;
     this.#mark = mark;
@@ -209,10 +209,13 @@ export class Room {
     const { maxRecords, policy, prune } = this.#parts;
     if (policy === "reject") return 0;
     const room = Math.min(headroom, maxRecords);
-    const wanted = Math.min(ulids.length, this.#estimate() - maxRecords + room);
+    const known = ulids.length + this.#inFlight.size + this.#unsure;
+    // What the ledger adds to it is bounded: where the clock jumped it says any number, up to
+    // infinity, and nobody may go for that. If it was more, the next count says so.
+    const noted = Math.min(room, this.#estimate() - known);
+    const wanted = Math.min(ulids.length, known + noted - maxRecords + room);
     if (wanted <= 0) return 0;
-    const awaited = new Set(this.#waiting.map(({ ulid }) => ulid));
-    const candidates = ulids.filter((ulid) => !this.#inFlight.has(ulid) && !awaited.has(ulid));
+    const candidates = ulids.filter((ulid) => !this.#inFlight.has(ulid));
     const pruned = await prune(candidates, wanted, ulids.length);
     this.#listed -= pruned;
     return pruned;
@@ -220,10 +223,22 @@ export class Room {
 
   #serve(): void {
     while (this.#waiting.length > 0 && this.#estimate() < this.#parts.maxRecords) {
-      const next = this.#waiting.shift() as Waiter;
-      this.#give(next.ulid);
-      next.resolve();
+      this.#admit(this.#waiting.shift() as Waiter);
     }
+  }
+
+  /** An append that repeats one which is pending has that one's place: nobody need go for it. */
+  #serveRepeats(pending: ReadonlySet<string>): void {
+    for (const waiter of this.#waiting.splice(0)) {
+      if (pending.has(waiter.ulid)) this.#admit(waiter);
+      else this.#waiting.push(waiter);
+    }
+  }
+
+  #admit({ ulid, resolve }: Waiter): void {
+    this.#give(ulid);
+    this.#looksInVain = 0;
+    resolve();
   }
 
   #refuseAll(error: unknown): void {
@@ -258,33 +273,4 @@ export class Room {
 /** Places that are made beyond the one that is needed, so that not every append has to. */
 function headroomOf(maxRecords: number): number {
   return Math.max(1, Math.floor(maxRecords * HEADROOM_SHARE));
-}
-
-/** Whoever waits for a place has nothing on disk yet, and is told so whatever went wrong. */
-function notStored({ code, message, details, cause }: MemspoolError): MemspoolError {
-  return new MemspoolError(code, message, { details: { ...details, stored: "no" }, cause });
-}
-
-function queueFull({ maxRecords, policy }: RoomParts, cause?: unknown): MemspoolError {
-  const errno = cause === undefined ? "" : (errnoOf(cause) ?? "unknown");
-  const why =
-    errno !== ""
-      ? `the oldest could not be moved away (${errno})`
-      : policy === "reject"
-        ? "the policy is to refuse more"
-        : "all of them are being worked on";
-  return new MemspoolError(
-    "QUEUE_FULL",
-    `${maxRecords} records are pending, as many as the queue may hold, and ${why}. Nothing was ` +
-      "stored; capture again in a moment. If it lasts, see `memspool status`.",
-    {
-      details: {
-        stored: "no",
-        limit_records: maxRecords,
-        retry_after_ms: RETRY_AFTER_MS,
-        ...(errno === "" ? {} : { errno }),
-      },
-      ...(cause === undefined ? {} : { cause }),
-    },
-  );
 }

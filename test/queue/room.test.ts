@@ -159,9 +159,45 @@ describe("places in the queue", () => {
     const room = world.room({ maxRecords: 2, policy: "drop-oldest" });
     const [one, other] = [world.newId(), world.newId()];
     world.pending.add(one).add(other);
-    await room.take(one);
+    await Promise.all([room.take(world.newId()), room.take(one)]);
     expect(world.pruned).toEqual([other]);
     room.close();
+  });
+
+  it("Q11: a repeat of a pending one has its place, and nobody goes or is refused for it", async () => {
+    for (const policy of ["drop-oldest", "spill", "reject"] as const) {
+      const world = new World();
+      const room = world.room({ maxRecords: 2, policy });
+      const [one, other] = [world.newId(), world.newId()];
+      world.pending.add(one).add(other);
+      await room.take(other);
+      world.noted++;
+      room.done(other, "noted");
+      expect([policy, world.pruned, world.pending.size]).toEqual([policy, [], 2]);
+      room.close();
+    }
+  });
+
+  it("Q11: a clock that jumps while the directory is listed makes nobody go for it", async () => {
+    for (const since of [50_000, Number.POSITIVE_INFINITY]) {
+      const world = new World();
+      let jumps = 0;
+      const room: Room = world.room({
+        maxRecords: 100,
+        policy: "drop-oldest",
+        ledger: {
+          mark: () => ({ hour: "20260301-09", bytes: world.noted, unwritten: 0 }),
+          countSince: ({ bytes }) => (jumps-- > 0 ? since : world.noted - bytes),
+        },
+      });
+      for (let n = 0; n < 100; n++) await world.append(room);
+      jumps = 4; // two looks before the listing, the one after it, and the one that decides
+      await world.append(room);
+      expect(jumps).toBeLessThanOrEqual(0);
+      expect(world.pruned.length).toBeGreaterThan(0);
+      expect(world.pruned.length).toBeLessThanOrEqual(2);
+      room.close();
+    }
   });
 
   it("Q11: while other processes hold all records it looks again before it refuses", async () => {
