@@ -171,3 +171,46 @@ export function unlinkIfThere(fs: DurableFsSync, path: string): void {
     if (!isErrno(error, "ENOENT")) throw error; // somebody else removed it: what was wanted
   }
 }
+
+/** So many bytes from a position; fewer if the file ends before, perhaps cut while it is read. */
+export function readBytes(fs: DurableFsSync, fd: number, bytes: number, position: number): Buffer {
+  const buffer = Buffer.allocUnsafe(bytes);
+  let filled = 0;
+  while (filled < bytes) {
+    const read = fs.readAt(fd, buffer.subarray(filled), position + filled);
+    if (read === 0) break;
+    filled += read;
+  }
+  return buffer.subarray(0, filled);
+}
+
+/**
+ * A file's bytes; undefined if nothing is there.
+ * @throws the system error of the reading; EISDIR, ELOOP, EINVAL or EFBIG for anything but a
+ *   regular file within the bound
+ */
+export function readRegularFile(
+  fs: DurableFsSync,
+  path: string,
+  bytesMax: number,
+): Buffer | undefined {
+  let fd: number;
+  try {
+    fd = fs.openRead(path);
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return undefined;
+    throw error;
+  }
+  try {
+    const { kind, bytes } = fs.factsOfDescriptor(fd);
+    if (kind !== "file") throw refusal(kind === "directory" ? "EISDIR" : "EINVAL", kind);
+    if (bytes > bytesMax) throw refusal("EFBIG", `${bytes} bytes`);
+    return readBytes(fs, fd, bytes, 0);
+  } finally {
+    fs.close(fd);
+  }
+}
+
+function refusal(code: string, what: string): Error {
+  return Object.assign(new Error(`${code}: not a file to read (${what})`), { code });
+}

@@ -25,6 +25,7 @@ import {
 } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { promisify } from "node:util";
+import { type DirectorySyncStep, lacksDirectoryFsync } from "./directory-fsync.ts";
 
 /** What a path or descriptor names, independent of its name. */
 export interface FileIdentity {
@@ -129,4 +130,57 @@ export function factsOf(stats: import("node:fs").Stats): FileFacts {
         ? "symlink"
         : "other";
   return { kind, bytes: stats.size, mtimeMs: stats.mtimeMs, dev: stats.dev, ino: stats.ino };
+}
+
+/**
+ * Writes all bytes, however many calls it takes.
+ * @throws Error of the failing write; a write of zero bytes counts as EIO
+ */
+export async function writeAll(fs: DurableFs, fd: number, bytes: Uint8Array): Promise<void> {
+  for (let offset = 0; offset < bytes.length; ) {
+    const written = await fs.write(fd, bytes, offset, bytes.length - offset);
+    if (written <= 0) throw Object.assign(new Error("EIO: nothing written"), { code: "EIO" });
+    offset += written;
+  }
+}
+
+/** Syncs a file that was written to its end. @throws the system error; EIO if bytes are missing */
+export async function seal(fs: DurableFs, fd: number, bytes: number): Promise<void> {
+  await fs.fsync(fd);
+  if ((await fs.size(fd)) !== bytes) {
+    throw Object.assign(new Error("EIO: the file is short"), { code: "EIO" });
+  }
+}
+
+/**
+ * Makes a file that is whole and durable when this resolves; its name is the caller's to sync.
+ * @throws the system error of the step that failed; the path may then hold part of the bytes
+ */
+export async function writeWhole(fs: DurableFs, path: string, bytes: Uint8Array): Promise<void> {
+  const fd = await fs.openExclusive(path);
+  try {
+    await writeAll(fs, fd, bytes);
+    await seal(fs, fd, bytes.length);
+  } finally {
+    await fs.close(fd).catch(() => {}); // the fsync has vouched for the bytes, or its failure is told
+  }
+}
+
+/**
+ * Opens, fsyncs and closes a directory: its names survive a crash from here on, as far as the
+ * platform has that to give (directory-fsync.ts).
+ */
+export async function syncDirectory(fs: DurableFs, directory: string): Promise<void> {
+  let step: DirectorySyncStep = "open";
+  try {
+    const fd = await fs.openDirectory(directory);
+    step = "fsync";
+    try {
+      await fs.fsync(fd);
+    } finally {
+      await fs.close(fd).catch(() => {}); // the fsync has vouched for the names
+    }
+  } catch (error) {
+    if (!lacksDirectoryFsync(error, step)) throw error;
+  }
 }

@@ -7,7 +7,7 @@
  */
 import { join } from "node:path";
 import { MemspoolError } from "../errors.ts";
-import type { DurableFsSync } from "../platform/durable-fs-sync.ts";
+import { type DurableFsSync, readBytes } from "../platform/durable-fs-sync.ts";
 import { isErrno } from "../platform/errno.ts";
 import { decodeEnvelope, type Envelope } from "../record/envelope.ts";
 import { ENVELOPE_BYTES_MAX } from "../record/limits.ts";
@@ -152,12 +152,5 @@ function openIfThere(fs: DurableFsSync, path: string): number | undefined {
 
 function readWindow(fs: DurableFsSync, fd: number, from: number, bytes: number): Buffer {
   const left = fs.factsOfDescriptor(fd).bytes - from;
-  const window = Buffer.allocUnsafe(Math.max(0, Math.min(bytes, left)));
-  let filled = 0;
-  while (filled < window.length) {
-    const read = fs.readAt(fd, window.subarray(filled), from + filled);
-    if (read === 0) break;
-    filled += read;
-  }
-  return window.subarray(0, filled);
+  return readBytes(fs, fd, Math.max(0, Math.min(bytes, left)), from);
 }

@@ -19,6 +19,7 @@ import type { DurableFs } from "../platform/durable-fs.ts";
 import {
   type DurableFsSync,
   factsIfThere,
+  readBytes,
   syncDirectorySync,
   unlinkIfThere,
   writeAllSync,
@@ -232,13 +233,7 @@ function readSmallSync(fs: DurableFsSync, path: string): Buffer | undefined {
   try {
     const { kind, bytes } = fs.factsOfDescriptor(fd);
     if (kind !== "file" || bytes > CHECKPOINT_BYTES_MAX) return NOTHING;
-    const content = Buffer.alloc(bytes);
-    for (let filled = 0; filled < bytes; ) {
-      const read = fs.readAt(fd, content.subarray(filled), filled);
-      if (read === 0) break; // cut meanwhile: its checksum says so
-      filled += read;
-    }
-    return content;
+    return readBytes(fs, fd, bytes, 0); // cut meanwhile: its checksum says so
   } finally {
     fs.close(fd);
   }

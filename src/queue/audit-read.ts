@@ -9,7 +9,7 @@
  */
 import { join } from "node:path";
 import type { DurableFs } from "../platform/durable-fs.ts";
-import type { DurableFsSync } from "../platform/durable-fs-sync.ts";
+import { type DurableFsSync, readBytes } from "../platform/durable-fs-sync.ts";
 import { isErrno } from "../platform/errno.ts";
 import { blocksBackwards } from "./audit-blocks.ts";
 import { readCheckpoint } from "./audit-checkpoint.ts";
@@ -205,15 +205,8 @@ function readEndSync(
     const { kind, bytes, ino } = fs.factsOfDescriptor(fd);
     if (kind !== "file" || seen.has(ino)) return undefined;
     seen.add(ino);
-    const content = Buffer.alloc(Math.min(bytes, bytesMax));
-    const from = bytes - content.length;
-    let filled = 0;
-    while (filled < content.length) {
-      const read = fs.readAt(fd, content.subarray(filled), from + filled);
-      if (read === 0) break;
-      filled += read;
-    }
-    return content.subarray(0, filled);
+    const wanted = Math.min(bytes, bytesMax);
+    return readBytes(fs, fd, wanted, bytes - wanted);
   } finally {
     fs.close(fd);
   }

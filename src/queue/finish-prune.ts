@@ -6,14 +6,19 @@
  * captured again under `retry_ulid` meanwhile is another envelope and stays. A record whose mark
  * another process holds is left to it. Repeating it is harmless.
  */
-import { type DurableFsSync, factsIfThere, unlinkIfThere } from "../platform/durable-fs-sync.ts";
+import {
+  type DurableFsSync,
+  factsIfThere,
+  readRegularFile,
+  unlinkIfThere,
+} from "../platform/durable-fs-sync.ts";
 import { errnoOf } from "../platform/errno.ts";
 import type { AuditLine } from "./audit-line.ts";
 import { auditTail } from "./audit-read.ts";
 import type { Claims } from "./claim.ts";
 import { pendingPath, type QueueLayout } from "./layout.ts";
 import { type ReadEnvelope, readEnvelope } from "./read-envelope.ts";
-import { readRegularFile, SEGMENT_BYTES_MAX } from "./segment-file.ts";
+import { SEGMENT_BYTES_MAX } from "./segment-file.ts";
 import { readSegment, segmentPath, sortSegments } from "./spill-segment.ts";
 
 export interface FinishPruneParts {

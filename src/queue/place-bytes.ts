@@ -10,12 +10,12 @@ import { dirname } from "node:path";
 import {
   type DurableFsSync,
   factsIfThere,
+  readRegularFile,
   syncDirectorySync,
   unlinkIfThere,
   writeAllSync,
 } from "../platform/durable-fs-sync.ts";
 import { errnoOf, isErrno, NO_LINK_ERRNOS } from "../platform/errno.ts";
-import { readRegularFile } from "./segment-file.ts";
 
 /** "same": these very bytes were there already; "taken": something else is. */
 export type Placed = "placed" | "same" | "taken";

@@ -6,8 +6,7 @@
  * fsync); when it rejects, no name of it is left unless even removing it failed, and its records
  * are still pending.
  */
-import { type DirectorySyncStep, lacksDirectoryFsync } from "../platform/directory-fsync.ts";
-import type { DurableFs } from "../platform/durable-fs.ts";
+import { type DurableFs, syncDirectory, writeWhole } from "../platform/durable-fs.ts";
 import { isErrno, NO_LINK_ERRNOS } from "../platform/errno.ts";
 import { type QueueLayout, tempPath } from "./layout.ts";
 import type { ReadEnvelope } from "./read-envelope.ts";
@@ -50,22 +49,6 @@ export async function discardSegment(parts: PublishSegmentParts, name: string): 
   await parts.fs.unlink(segmentPath(parts.layout, name)).catch(() => {});
 }
 
-/** @throws the system error of the step that failed; the path may then hold part of the bytes */
-export async function writeWhole(fs: DurableFs, path: string, bytes: Uint8Array): Promise<void> {
-  const fd = await fs.openExclusive(path);
-  try {
-    for (let offset = 0; offset < bytes.length; ) {
-      const written = await fs.write(fd, bytes, offset, bytes.length - offset);
-      if (written <= 0) throw shortFile();
-      offset += written;
-    }
-    await fs.fsync(fd);
-    if ((await fs.size(fd)) !== bytes.length) throw shortFile();
-  } finally {
-    await fs.close(fd).catch(() => {}); // the fsync has vouched for the bytes, or its failure is told
-  }
-}
-
 async function giveName(fs: DurableFs, temp: string, target: string): Promise<void> {
   try {
     await fs.link(temp, target);
@@ -74,23 +57,4 @@ async function giveName(fs: DurableFs, temp: string, target: string): Promise<vo
     if (!isErrno(error, ...NO_LINK_ERRNOS)) throw error;
     await fs.rename(temp, target);
   }
-}
-
-async function syncDirectory(fs: DurableFs, directory: string): Promise<void> {
-  let step: DirectorySyncStep = "open";
-  try {
-    const fd = await fs.openDirectory(directory);
-    step = "fsync";
-    try {
-      await fs.fsync(fd);
-    } finally {
-      await fs.close(fd).catch(() => {});
-    }
-  } catch (error) {
-    if (!lacksDirectoryFsync(error, step)) throw error;
-  }
-}
-
-function shortFile(): Error {
-  return Object.assign(new Error("EIO: the segment is short"), { code: "EIO" });
 }

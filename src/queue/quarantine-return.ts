@@ -27,12 +27,11 @@ import { join } from "node:path";
 import { MemspoolError } from "../errors.ts";
 import type { Events } from "../events/catalogue.ts";
 import type { Clock } from "../platform/clock.ts";
-import type { DurableFs, FileFacts } from "../platform/durable-fs.ts";
+import { type DurableFs, type FileFacts, writeWhole } from "../platform/durable-fs.ts";
 import { errnoOf, isErrno, NO_LINK_ERRNOS } from "../platform/errno.ts";
 import type { SharedDirectorySync } from "../platform/shared-directory-sync.ts";
 import { MARK_FRESH_MS } from "./claim.ts";
 import { markPath, pendingPath, type QueueLayout, quarantinedUlid, tempPath } from "./layout.ts";
-import { writeWhole } from "./publish-segment.ts";
 import { namesSpent, quarantinePath, reasonPath, SAME_NAME_MAX } from "./quarantine.ts";
 import { lookAtEnvelope } from "./read-pending.ts";
 

@@ -11,6 +11,7 @@ import type { Clock } from "../platform/clock.ts";
 import {
   type DurableFsSync,
   factsIfThere,
+  readRegularFile,
   syncDirectorySync,
   unlinkIfThere,
 } from "../platform/durable-fs-sync.ts";
@@ -18,7 +19,6 @@ import { isErrno, NO_LINK_ERRNOS } from "../platform/errno.ts";
 import { ENVELOPE_BYTES_MAX } from "../record/limits.ts";
 import { pendingPath, type QueueLayout } from "./layout.ts";
 import { encodeReason } from "./reason-file.ts";
-import { readRegularFile } from "./segment-file.ts";
 
 export interface QuarantineReason {
   readonly code: ErrorCode;

@@ -5,7 +5,7 @@
  * Never follows a symlink, never waits on a FIFO, never reads more than an envelope can hold.
  */
 import { MemspoolError } from "../errors.ts";
-import type { DurableFsSync } from "../platform/durable-fs-sync.ts";
+import { type DurableFsSync, readBytes } from "../platform/durable-fs-sync.ts";
 import { errnoOf, isErrno } from "../platform/errno.ts";
 import { decodeEnvelope, type Envelope } from "../record/envelope.ts";
 import { ENVELOPE_BYTES_MAX } from "../record/limits.ts";
@@ -45,14 +45,7 @@ function readWhole(fs: DurableFsSync, path: string, ulid: string): Buffer | unde
     if (facts.bytes > ENVELOPE_BYTES_MAX) {
       throw unreadable(ulid, `it has ${facts.bytes} bytes, the limit is ${ENVELOPE_BYTES_MAX}`);
     }
-    const buffer = Buffer.allocUnsafe(facts.bytes);
-    let filled = 0;
-    while (filled < buffer.length) {
-      const read = fs.read(fd, buffer.subarray(filled));
-      if (read === 0) break; // cut while we read it: the checksum will say so
-      filled += read;
-    }
-    return buffer.subarray(0, filled);
+    return readBytes(fs, fd, facts.bytes, 0); // cut while we read it: the checksum will say so
   } finally {
     fs.close(fd);
   }

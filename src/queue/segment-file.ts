@@ -4,7 +4,7 @@
  * Guarantees: never follows a symlink, never waits on a FIFO, never reads more than a segment can
  * hold; foreign names are left out. Changes nothing on disk.
  */
-import type { DurableFsSync } from "../platform/durable-fs-sync.ts";
+import { type DurableFsSync, readRegularFile } from "../platform/durable-fs-sync.ts";
 import { isErrno } from "../platform/errno.ts";
 import type { QueueLayout } from "./layout.ts";
 import { type SegmentName, segmentPath, sortSegments } from "./spill-segment.ts";
@@ -40,42 +40,4 @@ export function readSegmentFile(
   name: string,
 ): Buffer | undefined {
   return readRegularFile(fs, segmentPath(layout, name), SEGMENT_BYTES_MAX);
-}
-
-/**
- * A file's bytes; undefined if nothing is there.
- * @throws the system error of the reading; EISDIR, ELOOP, EINVAL or EFBIG for anything but a
- *   regular file within the bound
- */
-export function readRegularFile(
-  fs: DurableFsSync,
-  path: string,
-  bytesMax: number,
-): Buffer | undefined {
-  let fd: number;
-  try {
-    fd = fs.openRead(path);
-  } catch (error) {
-    if (isErrno(error, "ENOENT")) return undefined;
-    throw error;
-  }
-  try {
-    const { kind, bytes } = fs.factsOfDescriptor(fd);
-    if (kind !== "file") throw refusal(kind === "directory" ? "EISDIR" : "EINVAL", kind);
-    if (bytes > bytesMax) throw refusal("EFBIG", `${bytes} bytes`);
-    const buffer = Buffer.allocUnsafe(bytes);
-    let filled = 0;
-    while (filled < bytes) {
-      const read = fs.read(fd, buffer.subarray(filled));
-      if (read === 0) break; // cut while we read it: what is missing shows
-      filled += read;
-    }
-    return buffer.subarray(0, filled);
-  } finally {
-    fs.close(fd);
-  }
-}
-
-function refusal(code: string, what: string): Error {
-  return Object.assign(new Error(`${code}: not a file to read (${what})`), { code });
 }

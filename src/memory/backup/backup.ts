@@ -12,7 +12,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { MemspoolError } from "../../errors.ts";
 import type { Events } from "../../events/catalogue.ts";
 import type { Clock } from "../../platform/clock.ts";
-import type { DurableFs } from "../../platform/durable-fs.ts";
+import { type DurableFs, writeWhole } from "../../platform/durable-fs.ts";
 import {
   type DurableFsSync,
   factsIfThere,
@@ -22,7 +22,7 @@ import { isErrno } from "../../platform/errno.ts";
 import { makeDirectories } from "../../platform/make-directories.ts";
 import type { QueueLayout } from "../../queue/layout.ts";
 import { openStore } from "../../store/open-store.ts";
-import { measureFile, writeFile } from "./copy-file.ts";
+import { measureFile } from "./copy-file.ts";
 import {
   type BackupFile,
   checkFiles,
@@ -125,7 +125,7 @@ async function fill(
   for (const path of directories.toReversed()) syncDirectorySync(fsSync, path);
   const created_at = new Date(clock.nowMs()).toISOString();
   const manifest = encodeManifest({ memspool_version: version, created_at, files, skipped });
-  await writeFile(fs, join(temp, MANIFEST_NAME), manifest);
+  await writeWhole(fs, join(temp, MANIFEST_NAME), manifest);
   syncDirectorySync(fsSync, temp);
   if (options.check !== false) {
     await checkFiles(fs, temp, await readManifest(fs, temp), report("check"));

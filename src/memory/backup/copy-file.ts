@@ -8,7 +8,7 @@
  * in memory. Follows no symlink.
  */
 import { createHash } from "node:crypto";
-import type { DurableFs } from "../../platform/durable-fs.ts";
+import { type DurableFs, seal, writeAll } from "../../platform/durable-fs.ts";
 import { errnoOf, isErrno } from "../../platform/errno.ts";
 
 export interface CopiedFile {
@@ -76,17 +76,6 @@ export async function copyOpened(
   return outcome;
 }
 
-/** Writes a small file durably. @throws the system error */
-export async function writeFile(fs: DurableFs, to: string, content: Uint8Array): Promise<void> {
-  const target = await fs.openExclusive(to);
-  try {
-    await writeAll(fs, target, content);
-    await seal(fs, target, content.length);
-  } finally {
-    await fs.close(target);
-  }
-}
-
 /** Size and hash of a file. @throws the system error; EISDIR or EINVAL if it is none */
 export async function measureFile(fs: DurableFs, path: string): Promise<CopiedFile> {
   const fd = await fs.openRead(path);
@@ -141,21 +130,6 @@ async function pour(
     copied += read;
   }
   return { copied: { bytes, sha256: hash.digest("hex") } };
-}
-
-async function writeAll(fs: DurableFs, fd: number, bytes: Uint8Array): Promise<void> {
-  for (let offset = 0; offset < bytes.length; ) {
-    const written = await fs.write(fd, bytes, offset, bytes.length - offset);
-    if (written <= 0) throw Object.assign(new Error("EIO: nothing written"), { code: "EIO" });
-    offset += written;
-  }
-}
-
-async function seal(fs: DurableFs, fd: number, bytes: number): Promise<void> {
-  await fs.fsync(fd);
-  if ((await fs.size(fd)) !== bytes) {
-    throw Object.assign(new Error("EIO: the copy is short"), { code: "EIO" });
-  }
 }
 
 function outcomeOf(error: unknown): CopyOutcome {

@@ -14,7 +14,7 @@
 import { basename, join } from "node:path";
 import { z } from "zod";
 import { MemspoolError } from "../../errors.ts";
-import type { DurableFs } from "../../platform/durable-fs.ts";
+import { type DurableFs, writeWhole } from "../../platform/durable-fs.ts";
 import {
   type DurableFsSync,
   factsIfThere,
@@ -22,7 +22,6 @@ import {
   unlinkIfThere,
 } from "../../platform/durable-fs-sync.ts";
 import { isErrno } from "../../platform/errno.ts";
-import { writeFile } from "./copy-file.ts";
 import { removeTree } from "./remove-tree.ts";
 import { UNFINISHED_NAME } from "./unfinished-name.ts";
 
@@ -66,7 +65,7 @@ export async function writeSwapNote(
   note: SwapNote,
 ): Promise<void> {
   const staged = join(home, note.staging, UNFINISHED_NAME);
-  await writeFile(fs, staged, Buffer.from(JSON.stringify(note)));
+  await writeWhole(fs, staged, Buffer.from(JSON.stringify(note)));
   // Crash here: nothing has changed; the staging directory is swept by the next restore.
   fsSync.rename(staged, join(home, UNFINISHED_NAME));
   syncDirectorySync(fsSync, home);

@@ -9,7 +9,7 @@
 import { randomBytes } from "node:crypto";
 import { basename, dirname, join, resolve } from "node:path";
 import { MemspoolError } from "../../errors.ts";
-import type { DurableFs } from "../../platform/durable-fs.ts";
+import { type DurableFs, seal, syncDirectory, writeAll } from "../../platform/durable-fs.ts";
 import { isErrno, NO_LINK_ERRNOS } from "../../platform/errno.ts";
 import { writeFailed } from "../backup/write-failed.ts";
 import type { ExportSink } from "./export.ts";
@@ -43,8 +43,7 @@ export async function intoFile<T>(
   try {
     const result = await fill({ write });
     try {
-      await fs.fsync(fd);
-      if ((await fs.size(fd)) !== bytes) throw shortFile();
+      await seal(fs, fd, bytes);
       isOpen = false;
       await fs.close(fd);
       await giveName(fs, temp, path, options.force);
@@ -73,22 +72,7 @@ async function giveName(fs: DurableFs, temp: string, path: string, force: boolea
       await fs.rename(temp, path);
     }
   }
-  const directory = await fs.openDirectory(dirname(path));
-  try {
-    await fs.fsync(directory);
-  } catch (error) {
-    if (!isErrno(error, "EINVAL", "ENOTSUP")) throw error; // a file system without: nothing to lose
-  } finally {
-    await fs.close(directory);
-  }
-}
-
-async function writeAll(fs: DurableFs, fd: number, bytes: Uint8Array): Promise<void> {
-  for (let offset = 0; offset < bytes.length; ) {
-    const written = await fs.write(fd, bytes, offset, bytes.length - offset);
-    if (written <= 0) throw shortFile();
-    offset += written;
-  }
+  await syncDirectory(fs, dirname(path));
 }
 
 async function isThere(fs: DurableFs, path: string): Promise<boolean> {
@@ -99,10 +83,6 @@ async function isThere(fs: DurableFs, path: string): Promise<boolean> {
     if (isErrno(error, "ENOENT")) return false;
     throw writeFailed(error, path);
   }
-}
-
-function shortFile(): Error {
-  return Object.assign(new Error("EIO: the file is short"), { code: "EIO" });
 }
 
 function targetExists(path: string): MemspoolError {

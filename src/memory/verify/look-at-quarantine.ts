@@ -6,11 +6,12 @@
  */
 import { join } from "node:path";
 import { MemspoolError } from "../../errors.ts";
+import { readRegularFile } from "../../platform/durable-fs-sync.ts";
 import { isErrno } from "../../platform/errno.ts";
 import { decodeMembers } from "../../queue/archive-member.ts";
 import { quarantinedUlid } from "../../queue/layout.ts";
 import { readEnvelope } from "../../queue/read-envelope.ts";
-import { readRegularFile, SEGMENT_BYTES_MAX } from "../../queue/segment-file.ts";
+import { SEGMENT_BYTES_MAX } from "../../queue/segment-file.ts";
 import { parseSegmentName, segmentLineUlid } from "../../queue/spill-segment.ts";
 import type { Pass } from "./pass.ts";
 import { QUARANTINED } from "./places.ts";
