@@ -25,6 +25,7 @@ export class OldDatabase {
   readonly #fs: DurableFsSync;
   readonly #file: string;
   readonly #identity: FileIdentity | undefined;
+  readonly #isEmpty: boolean;
   #open: readonly Database[];
 
   /** @throws MemspoolError STORE_TOO_NEW, STORE_UNAVAILABLE (busy, perm, …), UNSAFE_PATH */
@@ -33,8 +34,10 @@ export class OldDatabase {
     const identity = identityOf(fs, file);
     const facts = factsIfThere(fs, file);
     if (facts === undefined) return new OldDatabase(fs, file, identity, nothing("absent"), []);
-    const unreadable = () => new OldDatabase(fs, file, identity, nothing("unreadable"), []);
-    if (facts.kind !== "file" || facts.bytes === 0) return unreadable();
+    const isEmpty = facts.kind === "file" && facts.bytes === 0;
+    const unreadable = () =>
+      new OldDatabase(fs, file, identity, nothing("unreadable"), [], isEmpty);
+    if (facts.kind !== "file" || isEmpty) return unreadable();
     const open: Database[] = [];
     try {
       const lock = openDatabase(file, BUSY_TIMEOUT_MS);
@@ -65,19 +68,25 @@ export class OldDatabase {
     identity: FileIdentity | undefined,
     store: OldStore,
     open: readonly Database[],
+    isEmpty = false,
   ) {
     this.#fs = fs;
     this.#file = file;
     this.#identity = identity;
     this.store = store;
     this.#open = open;
+    this.#isEmpty = isEmpty;
   }
 
-  /** @throws MemspoolError STORE_UNAVAILABLE if another file took its place meanwhile */
+  /**
+   * @throws MemspoolError STORE_UNAVAILABLE if another file took its place meanwhile, or if it was
+   *   empty, so that it could not be locked, and is not any more
+   */
   requireUnchanged(): void {
     const now = identityOf(this.#fs, this.#file);
-    if (now?.ino === this.#identity?.ino && now?.dev === this.#identity?.dev) return;
-    throw unavailable("replaced");
+    const isSame = now?.ino === this.#identity?.ino && now?.dev === this.#identity?.dev;
+    const wasFilled = this.#isEmpty && factsIfThere(this.#fs, this.#file)?.bytes !== 0;
+    if (!isSame || wasFilled) throw unavailable("replaced");
   }
 
   /** Idempotent. */

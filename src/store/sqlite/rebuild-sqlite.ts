@@ -119,6 +119,8 @@ export class SqliteRebuild implements StoreRebuild {
     const { fs, file } = this.#options;
     this.#oldDatabase.requireUnchanged();
     this.#complete();
+    // That took a while, and where there was no database, nobody was locked out.
+    this.#oldDatabase.requireUnchanged();
     const keptName = `${nameOf(file)}.before-${this.#stamp}`;
     const newIno = fs.facts(this.#newFile).ino;
     const kept = this.old.state !== "absent" || factsIfThere(fs, `${file}-wal`) !== undefined;

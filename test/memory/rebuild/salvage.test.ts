@@ -1,11 +1,13 @@
 import { statSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { DatabaseSync } from "@photostructure/sqlite";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { nodeDurableFsSync } from "../../../src/platform/durable-fs-sync.ts";
 import { openDatabaseToRead } from "../../../src/store/sqlite/driver.ts";
 import { SqliteRebuild } from "../../../src/store/sqlite/rebuild-sqlite.ts";
 import { Salvage } from "../../../src/store/sqlite/salvage.ts";
 import { idOf, itemOf } from "../../contract/store-bench.ts";
-import { openRaw } from "../../store/open-sqlite.ts";
+import { connect, openRaw } from "../../store/open-sqlite.ts";
 import { idsOf, pagesOf, RebuildScene, spoilPages } from "./rebuild-scene.ts";
 
 const ITEMS = Array.from({ length: 300 }, (_, n) =>
@@ -148,5 +150,32 @@ describe("what is refused", () => {
       details: { reason: "replaced" },
     });
     expect(statSync(file).size).toBe("another one".length);
+  });
+
+  it("I6: a store that somebody makes while the new one is closed is not thrown away", async () => {
+    const scene = new RebuildScene();
+    scene.append(itemOf(0));
+    scene.fs = {
+      ...nodeDurableFsSync,
+      openRead: (path) => {
+        if (path.includes(".rebuilt-")) connect(scene.file).close();
+        return nodeDurableFsSync.openRead(path);
+      },
+    };
+    await expect(scene.rebuild()).rejects.toMatchObject({ details: { reason: "replaced" } });
+    const names = scene.storeNames();
+    expect(names).toContain("memspool.db");
+    expect(names.filter((name) => /rebuilt|before|intent/.test(name))).toEqual([]);
+  });
+
+  it("I6: an empty file, which nobody can lock, is not thrown away once it is a store", async () => {
+    const scene = await filled();
+    for (const name of scene.storeNames()) unlinkSync(join(dirname(scene.file), name));
+    writeFileSync(scene.file, "");
+    const requireLease = () => connect(scene.file).close();
+    await expect(scene.rebuild({}, { requireLease })).rejects.toMatchObject({
+      details: { reason: "replaced" },
+    });
+    expect(statSync(scene.file).size).toBeGreaterThan(0);
   });
 });
