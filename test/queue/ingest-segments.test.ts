@@ -1,13 +1,15 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { MemspoolError } from "../../src/errors.ts";
 import { CaptureQueue, type CaptureQueueOptions } from "../../src/queue/capture-queue.ts";
 import { newMarkMemory } from "../../src/queue/mark-memory.ts";
 import { segmentPath } from "../../src/queue/spill-segment.ts";
+import { faultyFsSync } from "../support/faulty-fs.ts";
 import { freshDirectory } from "../support/fresh-directory.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { RecordedEvents } from "../support/recorded-events.ts";
+import { overflowNames, spill } from "../support/spilled-segments.ts";
 
 /** `spilled` records in segments and one pending. */
 async function spilledQueue(spilled: number, options: Partial<CaptureQueueOptions> = {}) {
@@ -143,6 +145,78 @@ describe("ingestPending over spilled records", () => {
     resume();
     await stalled;
     await Promise.all([queue.close(), next.close()]);
+  });
+
+  it("Q8: many short handlers keep a segment as one long handler does", async () => {
+    const clock = new ManualClock(Date.now());
+    const queueDir = join(freshDirectory(), "queue");
+    const queue = new CaptureQueue({ queueDir, clock, markMemory: newMarkMemory() });
+    const ulids: string[] = [];
+    for (let n = 0; n < 30; n++) ulids.push((await queue.append({ surface: `${n}` })).ulid);
+    spill(queue.layout, ulids);
+    const other = new CaptureQueue({ queueDir, clock, markMemory: newMarkMemory() });
+    let nested: number | undefined;
+    const count = await queue.ingestPending(async (_record, { ulid }) => {
+      clock.advance(1_000);
+      if (ulid === ulids[25]) nested = await other.ingestPending(() => {});
+    });
+    expect([nested, count]).toEqual([0, 30]);
+    await Promise.all([queue.close(), other.close()]);
+  });
+
+  it("Q9: what went back from quarantine, and from the queue again, does not go with its segment", async () => {
+    const clock = new ManualClock(Date.now());
+    const queueDir = join(freshDirectory(), "queue");
+    const queue = new CaptureQueue({
+      queueDir,
+      clock,
+      attemptsMax: 1,
+      markMemory: newMarkMemory(),
+    });
+    const bad = await queue.append({ surface: "bad" });
+    const busy = await queue.append({ surface: "busy" });
+    spill(queue.layout, [bad.ulid, busy.ulid]);
+    const first = queue.ingestPending((_record, { ulid }) => {
+      throw ulid === bad.ulid ? refusal() : new Error("busy");
+    });
+    await expect(first).rejects.toMatchObject({ ingestedCount: 0 });
+    // Sent back into the queue, and taken from there by a start that found it audited and spilled.
+    const file = join(queueDir, "quarantine", `pending-${bad.ulid}.json`);
+    const bytes = readFileSync(file);
+    unlinkSync(file);
+    await queue.ingestPending(() => {});
+    expect(overflowNames(queue.layout)).toEqual([]);
+    expect(readFileSync(file)).toEqual(bytes);
+    await queue.close();
+  });
+
+  it("Q9: a full disk that keeps a bad one from quarantine keeps nobody else", async () => {
+    const faulty = faultyFsSync();
+    const queueDir = join(freshDirectory(), "queue");
+    const events = new RecordedEvents();
+    const options = { queueDir, events, attemptsMax: 1, fsSync: faulty.fs } as const;
+    const queue = new CaptureQueue({ ...options, markMemory: newMarkMemory() });
+    const [bad, good] = [
+      await queue.append({ surface: "a" }),
+      await queue.append({ surface: "b" }),
+    ];
+    const name = spill(queue.layout, [bad.ulid, good.ulid]);
+    const seen: string[] = [];
+    const pass = () =>
+      queue.ingestPending((_record, { ulid }) => {
+        seen.push(ulid);
+        if (ulid === bad.ulid) throw refusal();
+      });
+    faulty.fail({ method: "replace", errno: "ENOSPC", pathEnds: ".reason.json" });
+    await expect(pass()).rejects.toMatchObject({ code: "STORE_REFUSED", ingestedCount: 1 });
+    expect([seen, overflowNames(queue.layout)]).toEqual([[bad.ulid, good.ulid], [name]]);
+    expect(events.named("envelope_read_failed")).toEqual([{ ulid: bad.ulid, errno: "ENOSPC" }]);
+    faulty.fail(undefined);
+    await expect(pass()).rejects.toMatchObject({ code: "STORE_REFUSED" });
+    expect(seen.slice(2)).toEqual([bad.ulid]);
+    expect(overflowNames(queue.layout)).toEqual([]);
+    expect(readdirSync(join(queueDir, "quarantine"))).toContain(`pending-${bad.ulid}.json`);
+    await queue.close();
   });
 
   it("Q9: a damaged segment gives what it has, says so, and is kept whole in quarantine", async () => {
