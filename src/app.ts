@@ -21,6 +21,7 @@ import { ChangeSignal } from "./memory/change-signal.ts";
 import { createMemory } from "./memory/create-memory.ts";
 import type { HealthReport, Memory } from "./memory/memory.ts";
 import type { RebuildResult } from "./memory/rebuild/rebuild-result.ts";
+import type { SpotCheck } from "./memory/spot-check.ts";
 import type { VerifyOptions, VerifyReport } from "./memory/verify/report.ts";
 import { systemClock } from "./platform/clock.ts";
 import { nodeDurableFs } from "./platform/durable-fs.ts";
@@ -128,12 +129,16 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     },
     changes,
   );
+  const lookForSome = async (): Promise<SpotCheck> => {
+    const { spotCheck } = await import("./memory/spot-check.ts");
+    return spotCheck({ fs: nodeDurableFs, layout, receipt: (ulid) => memory.receipt(ulid) });
+  };
   const health = async (): Promise<HealthReport> => {
     const { directoryChecks, queueChecks, storeCheck } = await import("./health/health-checks.ts");
     const { runChecks } = await import("./health/run-checks.ts");
     return runChecks([
       ...directoryChecks(paths),
-      storeCheck(() => storeAnswer(store, paths)),
+      storeCheck(() => storeAnswer(store, paths, lookForSome)),
       ...queueChecks(() => memory.status()),
     ]);
   };
@@ -253,10 +258,14 @@ function logFileUnusable(path: string, cause: unknown): MemspoolError {
   );
 }
 
-async function storeAnswer(store: StoreReader, paths: DataPaths) {
-  if (!existsSync(paths.storeFile)) return { absent: true } as const;
+async function storeAnswer(
+  store: StoreReader,
+  paths: DataPaths,
+  lookForSome: () => Promise<SpotCheck>,
+) {
   try {
-    return { checks: await store.check() };
+    if (!existsSync(paths.storeFile)) return { absent: true, sample: await lookForSome() } as const;
+    return { checks: await store.check(), sample: await lookForSome() };
   } catch (error) {
     return { error: reportError(error) };
   }

@@ -1,30 +1,41 @@
-/** The store's own checks (settings read back, integrity) as one line. Pure. */
+/** The store's own checks, and whether it has what was acknowledged, as one line. Pure. */
 import type { HealthCheck } from "../memory/memory.ts";
+import type { SpotCheck } from "../memory/spot-check.ts";
 import type { StoreCheck } from "../store/memory-store.ts";
 import { degraded, failing, ok } from "./check-result.ts";
 
 export type StoreAnswer =
-  | { readonly checks: readonly StoreCheck[] }
+  | { readonly checks: readonly StoreCheck[]; readonly sample: SpotCheck }
   /** It could not be asked. */
   | { readonly error: { readonly message: string; readonly retryable: boolean } }
-  /** Nothing was ever ingested. */
-  | { readonly absent: true };
+  /** It is not there; what was acknowledged may be in the queue. */
+  | { readonly absent: true; readonly sample: SpotCheck };
 
 export function judgeStore(answer: StoreAnswer): HealthCheck {
   const name = "store";
-  if ("absent" in answer) return ok(name, "no store yet; the first ingest makes it");
   if ("error" in answer) {
     const { message, retryable } = answer.error;
     const advice = "Captures stay safe in the queue meanwhile; see docs/ERRORS.md for the code.";
     return retryable ? degraded(name, message, advice) : failing(name, message, advice);
   }
-  const bad = answer.checks.filter((check) => !check.ok);
+  const bad = "absent" in answer ? [] : answer.checks.filter((check) => !check.ok);
   if (bad.length > 0) {
     return failing(
       name,
       bad.map((check) => `${check.name}: ${check.detail}`).join("; "),
-      "Stop all servers, copy the data directory elsewhere, and look at the store's files.",
+      "Make a new one from what can be read: stop all servers, then memspool rebuild.",
     );
   }
+  const { lookedFor, nowhere } = answer.sample;
+  if (nowhere > 0) {
+    const what = "absent" in answer ? "the store is gone, and " : "";
+    return degraded(
+      name,
+      `${what}${nowhere} of ${lookedFor} acknowledged records that were looked for are nowhere`,
+      "See what is missing: memspool verify; then bring back what the archive holds: stop all " +
+        "servers, then memspool rebuild.",
+    );
+  }
+  if ("absent" in answer) return ok(name, "no store yet; the first ingest makes it");
   return ok(name, answer.checks.map((check) => `${check.name}: ${check.detail}`).join(", "));
 }

@@ -2,6 +2,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync }
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
+import * as realApp from "../../src/app.ts";
 import { MemspoolError } from "../../src/errors.ts";
 import type { HealthReport } from "../../src/memory/memory.ts";
 import { type FakeApp, fakeStatus, makeFakeApp } from "../support/fake-app.ts";
@@ -126,4 +127,29 @@ it("H1: a detail that is a sentence of its own is ended once", async () => {
   });
   const { stdout } = await run(["doctor"], { home, app });
   expect(stdout).toContain("It is full. Free space.\n");
+});
+
+it("I8: a store that was removed is told, before and after a new one takes its place", async () => {
+  const real = async (...argv: string[]) => run(argv, { home, app: realApp });
+  const storeLine = async () => {
+    const { checks } = (await real("doctor", "--json")).json() as HealthReport;
+    return checks.find(({ name }) => name === "store");
+  };
+  for (const text of ["one", "two"]) await real("capture", text);
+  expect(await storeLine()).toMatchObject({ status: "ok" });
+  await real("drain");
+  expect(await storeLine()).toMatchObject({ status: "ok" });
+  rmSync(join(home, "store"), { recursive: true });
+  expect(await storeLine()).toMatchObject({
+    status: "degraded",
+    detail: "the store is gone, and 2 of 2 acknowledged records that were looked for are nowhere",
+  });
+  await real("capture", "three");
+  await real("drain");
+  expect(await storeLine()).toMatchObject({
+    status: "degraded",
+    detail: "1 of 2 acknowledged records that were looked for are nowhere",
+  });
+  await real("rebuild");
+  expect(await storeLine()).toMatchObject({ status: "ok" });
 });

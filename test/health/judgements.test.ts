@@ -105,6 +105,7 @@ describe("free space", () => {
 describe("store", () => {
   it("H1: settings that read back wrong or damage are failing", () => {
     const answer = {
+      sample: { lookedFor: 0, nowhere: 0 },
       checks: [
         { name: "synchronous", ok: true, detail: "FULL" },
         { name: "integrity", ok: false, detail: "2 pages damaged" },
@@ -114,7 +115,7 @@ describe("store", () => {
       status: "failing",
       detail: "integrity: 2 pages damaged",
     });
-    expect(judgeStore({ checks: answer.checks.slice(0, 1) })).toMatchObject({
+    expect(judgeStore({ ...answer, checks: answer.checks.slice(0, 1) })).toMatchObject({
       status: "ok",
       detail: "synchronous: FULL",
     });
@@ -124,7 +125,19 @@ describe("store", () => {
     const away = { message: "busy", retryable: true };
     expect(judgeStore({ error: away }).status).toBe("degraded");
     expect(judgeStore({ error: { ...away, retryable: false } }).status).toBe("failing");
-    expect(judgeStore({ absent: true }).status).toBe("ok");
+    const sample = { lookedFor: 2, nowhere: 0 };
+    expect(judgeStore({ absent: true, sample }).status).toBe("ok");
+  });
+
+  it("I8: a store that lacks what was acknowledged is degraded, be it gone or another", () => {
+    const sample = { lookedFor: 12, nowhere: 5 };
+    for (const answer of [{ absent: true, sample } as const, { checks: [], sample }]) {
+      expect(judgeStore(answer)).toMatchObject({
+        status: "degraded",
+        detail: expect.stringContaining("5 of 12 acknowledged records"),
+        advice: expect.stringContaining("memspool rebuild"),
+      });
+    }
   });
 });
 
