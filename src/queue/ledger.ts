@@ -22,15 +22,18 @@ const HOUR_MS = 3_600_000;
 export const LEDGER_LINE_BYTES = 27;
 /** Ids that wait for a disk that takes them again; beyond it they are counted and forgotten. */
 const UNWRITTEN_MAX = 10_000;
+const OWN_HOURS_MAX = 64;
 
 /** No file's. */
 const INO_UNKNOWN = -1;
 
 /** A place in the ledger, to count from. */
 export interface LedgerMark {
+  /** Ids that this object had noted. */
+  readonly noted: number;
   readonly hour: string;
-  readonly bytes: number;
-  readonly unwritten: number;
+  /** Of that hour's file what others had written. */
+  readonly othersBytes: number;
 }
 
 export interface LedgerParts {
@@ -49,12 +52,15 @@ interface OpenLedger {
 export class Ledger {
   readonly #parts: LedgerParts;
   #open: OpenLedger | undefined;
+  #noted = 0;
   #unwritten: string[] = [];
   /** Ids beyond UNWRITTEN_MAX. */
   #forgotten = 0;
   #failing = false;
   #hourNumber = Number.NaN;
   #hourName = "";
+  /** By hour; what is forgotten here counts as others' again. */
+  readonly #ownBytes = new Map<string, number>();
   #flushing: Promise<void> | undefined;
 
   constructor(parts: LedgerParts) {
@@ -63,6 +69,7 @@ export class Ledger {
 
   /** Adds an id whose record is durable. Never rejects for what the disk does. */
   note(ulid: string): Promise<void> {
+    this.#noted++;
     if (this.#unwritten.length < UNWRITTEN_MAX) this.#unwritten.push(ulid);
     else this.#forgotten++;
     // Whoever else was waiting for the same directory fsync notes its id in this very turn.
@@ -72,18 +79,22 @@ export class Ledger {
 
   mark(): LedgerMark {
     const hour = this.#hour();
-    return { hour, bytes: this.#bytesOf(hour), unwritten: this.#unwrittenCount() };
+    return { noted: this.#noted, hour, othersBytes: this.#othersBytes(hour) };
   }
 
-  /** Captures of all processes since the mark, or more; infinite if that can not be told. */
+  /**
+   * Captures of all processes since the mark, or more; infinite if that can not be told. This
+   * object's own are counted exactly, whether or not they could be written and whatever the clock
+   * did; those of others by the growth of the mark's file and of the present hour's.
+   */
   countSince(mark: LedgerMark): number {
     const hour = this.#hour();
-    const unwritten = this.#unwrittenCount() - mark.unwritten;
-    const bytes = this.#bytesOf(hour);
-    if (hour === mark.hour) return unwritten + linesIn(bytes - mark.bytes);
+    const own = this.#noted - mark.noted;
+    const others = this.#othersBytes(mark.hour) - mark.othersBytes;
+    if (hour === mark.hour) return own + linesIn(others);
     // Only neighbouring hours are known to have no third one between them.
     if (Math.abs(hourMs(hour) - hourMs(mark.hour)) > HOUR_MS) return Number.POSITIVE_INFINITY;
-    return unwritten + linesIn(bytes) + linesIn(this.#bytesOf(mark.hour) - mark.bytes);
+    return own + linesIn(others) + linesIn(this.#othersBytes(hour));
   }
 
   /** Idempotent. */
@@ -120,6 +131,7 @@ export class Ledger {
       writeAllSync(this.#parts.fs, this.#current().fd, Buffer.from(lines, "latin1"));
       this.#unwritten = [];
       this.#failing = false;
+      this.#countOwn(lines.length);
     } catch (error) {
       const errno = error instanceof MemspoolError ? "EINVAL" : errnoOf(error);
       if (errno === undefined) throw error;
@@ -129,6 +141,16 @@ export class Ledger {
       const count = this.#unwrittenCount();
       this.#parts.events.emit("ledger_write_failed", { errno, count });
     }
+  }
+
+  #countOwn(bytes: number): void {
+    const hour = this.#hour();
+    if (this.#ownBytes.size >= OWN_HOURS_MAX) this.#ownBytes.clear();
+    this.#ownBytes.set(hour, (this.#ownBytes.get(hour) ?? 0) + bytes);
+  }
+
+  #othersBytes(hour: string): number {
+    return this.#bytesOf(hour) - (this.#ownBytes.get(hour) ?? 0);
   }
 
   /** The file that this hour's path names now: it may have been removed, or the whole queue moved. */

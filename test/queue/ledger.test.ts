@@ -159,6 +159,17 @@ describe("counting from a mark", () => {
     ledger.close();
   });
 
+  it("Q11: counts its own exactly, however the clock is set back and forth", async () => {
+    const { clock, ledger } = newLedger();
+    const mark = ledger.mark();
+    for (const stepMs of [-3_600_000, 0, 3_600_000, 3_600_000, -3_600_000]) {
+      clock.step(stepMs);
+      await ledger.note(generateUlid());
+    }
+    expect(ledger.countSince(mark)).toBe(5);
+    ledger.close();
+  });
+
   it("Q11: counts what could not be written, once, also after it was written", async () => {
     const { faulty, ledger } = newLedger();
     await ledger.note(generateUlid());

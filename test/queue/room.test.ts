@@ -17,8 +17,8 @@ class World {
       maxRecords: 10,
       policy: "spill",
       ledger: {
-        mark: () => ({ hour: "20260301-09", bytes: this.noted, unwritten: 0 }),
-        countSince: ({ bytes }) => this.noted - bytes,
+        mark: () => ({ noted: 0, hour: "20260301-09", othersBytes: this.noted }),
+        countSince: ({ othersBytes }) => this.noted - othersBytes,
       },
       list: async () => {
         this.lists++;
@@ -186,8 +186,8 @@ describe("places in the queue", () => {
         maxRecords: 100,
         policy: "drop-oldest",
         ledger: {
-          mark: () => ({ hour: "20260301-09", bytes: world.noted, unwritten: 0 }),
-          countSince: ({ bytes }) => (jumps-- > 0 ? since : world.noted - bytes),
+          mark: () => ({ noted: 0, hour: "20260301-09", othersBytes: world.noted }),
+          countSince: ({ othersBytes }) => (jumps-- > 0 ? since : world.noted - othersBytes),
         },
       });
       for (let n = 0; n < 100; n++) await world.append(room);
