@@ -11,7 +11,12 @@ import { type DurableFsSync, readBytes } from "../platform/durable-fs-sync.ts";
 import { isErrno } from "../platform/errno.ts";
 import { decodeEnvelope, type Envelope } from "../record/envelope.ts";
 import { ENVELOPE_BYTES_MAX } from "../record/limits.ts";
-import { type ArchiveMember, decodeMembers, type SkippedStretch } from "./archive-member.ts";
+import {
+  type ArchiveMember,
+  decodeMembers,
+  lineUlid,
+  type SkippedStretch,
+} from "./archive-member.ts";
 import { isArchiveName } from "./done-archive.ts";
 import type { QueueLayout } from "./layout.ts";
 
@@ -104,9 +109,13 @@ export function listArchive(fs: DurableFsSync, layout: QueueLayout): string[] {
 const HOUR_CHARS = "20260301-09".length;
 
 function firstId(fs: DurableFsSync, path: string): string {
-  for (const { lines } of readMembers(fs, path, { onSkipped: () => {} })) {
-    const ulid = lines[0] && lineUlid(lines[0]);
-    if (ulid !== undefined) return ulid;
+  try {
+    for (const { lines } of readMembers(fs, path, { onSkipped: () => {} })) {
+      const ulid = lines[0] && lineUlid(lines[0]);
+      if (ulid !== undefined) return ulid;
+    }
+  } catch (error) {
+    if (!isErrno(error, "EIO")) throw error; // whoever reads the file meets the bad sector himself
   }
   return "";
 }
@@ -121,12 +130,6 @@ export function envelopeOnLine(line: Buffer): Envelope | undefined {
     if (error instanceof MemspoolError) return undefined;
     throw error;
   }
-}
-
-const LINE_ULID = /^\{"ulid":"([0-7][0-9A-HJKMNP-TV-Z]{25})"/;
-
-function lineUlid(line: Buffer): string | undefined {
-  return LINE_ULID.exec(line.toString("latin1", 0, 64))?.[1];
 }
 
 function openIfFile(fs: DurableFsSync, path: string): number | undefined {

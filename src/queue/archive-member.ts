@@ -52,6 +52,14 @@ export interface SkippedStretch {
   readonly bytes: number;
 }
 
+/** Where an envelope's line says its id. */
+const LINE_ULID = /^\{"ulid":"([0-7][0-9A-HJKMNP-TV-Z]{25})"/;
+
+/** The id that a line says it has; undefined if it says none. Proves nothing. */
+export function lineUlid(line: Buffer): string | undefined {
+  return LINE_ULID.exec(line.toString("latin1", 0, 64))?.[1];
+}
+
 /** @param envelopes files' bytes, none with a line feed in it */
 export function encodeMember(envelopes: readonly Uint8Array[]): Buffer {
   const lineFeed = Buffer.from("\n");

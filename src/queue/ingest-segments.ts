@@ -16,7 +16,7 @@ import { type Claim, type Claims, MARK_TOUCH_MS } from "./claim.ts";
 import type { HighWater } from "./high-water.ts";
 import { type LedgerSync, oldestAppendMs } from "./ledger-sync.ts";
 import { isWaiting, type MarkState, NO_ATTEMPTS } from "./mark-state.ts";
-import { quarantineBytes, quarantineSegment } from "./quarantine-spilled.ts";
+import { quarantineBytes, quarantineSegment, segmentDamage } from "./quarantine-spilled.ts";
 import type { ReadEnvelope } from "./read-envelope.ts";
 import { withReserve } from "./reserve.ts";
 import { nextAttempt } from "./retry-schedule.ts";
@@ -190,19 +190,17 @@ export class IngestSegments {
     }
     ledger.sync(oldestAppendMs(content.envelopes));
     highWater.record(content.envelopes.map(({ ulid }) => ulid));
-    const lost = Math.max(0, segment.count - content.envelopes.length);
-    if (lost === 0 && content.skipped.length === 0 && content.faults.length === 0) {
+    const damage = segmentDamage(segment, content);
+    if (!damage) {
       unlinkIfThere(fs, segmentPath(layout, segment.name));
     } else {
-      const [fault] = content.faults;
-      const bytesSkipped = content.skipped.reduce((sum, { bytes }) => sum + bytes, 0);
-      const code = fault?.error.code ?? "ENVELOPE_UNREADABLE";
-      const message =
-        `Of ${segment.count} spilled records ${lost} could not be read. The others were ingested; ` +
-        "the file is kept as it was found.";
-      quarantineSegment(this.#parts, segment, { code, message, attempts: 1 });
-      const fields = { segment: segment.name, records_lost: lost, bytes_skipped: bytesSkipped };
-      events.emit("segment_damaged", fields);
+      const { code, message } = damage.reason;
+      quarantineSegment(this.#parts, segment, damage.reason);
+      events.emit("segment_damaged", {
+        segment: segment.name,
+        records_lost: damage.recordsLost,
+        bytes_skipped: damage.bytesSkipped,
+      });
       drive.onFailure(new MemspoolError(code, message, { details: { segment: segment.name } }));
     }
     this.#memories.delete(segment.name);

@@ -15,18 +15,11 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { MemspoolError } from "../errors.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { DurableFs } from "../platform/durable-fs.ts";
-import { errnoOf, isErrno } from "../platform/errno.ts";
-import { decodeMembers } from "./archive-member.ts";
+import { decodeMembers, lineUlid } from "./archive-member.ts";
 import type { QueueLayout } from "./layout.ts";
 import type { PendingText, PendingTexts } from "./pending-view.ts";
-import { SEGMENT_BYTES_MAX } from "./segment-file.ts";
-import {
-  readSegmentLine,
-  type SegmentName,
-  segmentLineUlid,
-  segmentPath,
-  sortSegments,
-} from "./spill-segment.ts";
+import { lookAtSegmentFile, type SegmentLook } from "./segment-file.ts";
+import { readSegmentLine, type SegmentName, sortSegments } from "./spill-segment.ts";
 import { WatchedNames } from "./watched-names.ts";
 
 /** Beside the bound on pending texts. */
@@ -143,10 +136,10 @@ export class OverflowView {
     if ((this.#tooLarge.get(segment.name) ?? -1) >= room) return "too large";
     const file = await this.#read(segment);
     if (!file) return "gone";
-    if (file instanceof MemspoolError) return "unreadable";
+    if (!file.bytes) return "unreadable";
     const texts: PendingText[] = [];
     let bytes = 0;
-    for (const { lines } of decodeMembers(file, () => {})) {
+    for (const { lines } of decodeMembers(file.bytes, () => {})) {
       for (const line of lines) {
         const { envelope } = readSegmentLine(line);
         if (!envelope) continue; // counts as unloaded
@@ -167,15 +160,15 @@ export class OverflowView {
     if (known?.texts.length === segment.count) return undefined;
     const file = await this.#read(segment);
     if (!file) return undefined;
-    if (file instanceof MemspoolError) return { fault: file, named: false };
+    if (!file.bytes) return { fault: unreadable(segment, file.obstacle), named: false };
     let damaged = false;
     let fault: SpilledLook | undefined;
     const onSkipped = () => {
       damaged = true;
     };
-    for (const { lines } of decodeMembers(file, onSkipped)) {
+    for (const { lines } of decodeMembers(file.bytes, onSkipped)) {
       for (const line of lines) {
-        const named = segmentLineUlid(line);
+        const named = lineUlid(line);
         if (named !== undefined && named !== ulid) continue;
         const look = readSegmentLine(line);
         if (look.envelope) return { envelope: look.envelope };
@@ -189,22 +182,8 @@ export class OverflowView {
     );
   }
 
-  /** A segment's bytes, or why they can not be read; undefined if it is gone. */
-  async #read(segment: SegmentName): Promise<Buffer | MemspoolError | undefined> {
-    const path = segmentPath(this.#layout, segment.name);
-    try {
-      const { kind, bytes } = await this.#fs.facts(path);
-      if (kind !== "file") return unreadable(segment, `it is a ${kind}`);
-      if (bytes > SEGMENT_BYTES_MAX) {
-        return unreadable(segment, `it is larger than ${SEGMENT_BYTES_MAX} bytes`);
-      }
-      return await this.#fs.read(path);
-    } catch (error) {
-      if (isErrno(error, "ENOENT")) return undefined;
-      const errno = errnoOf(error);
-      if (errno === undefined) throw error;
-      return unreadable(segment, errno);
-    }
+  #read({ name }: SegmentName): Promise<SegmentLook | undefined> {
+    return lookAtSegmentFile(this.#fs, this.#layout, name);
   }
 }
 

@@ -20,7 +20,7 @@ import {
   SAME_NAME_MAX,
   writeReason,
 } from "./quarantine.ts";
-import { type SegmentName, segmentPath } from "./spill-segment.ts";
+import { type SegmentContent, type SegmentName, segmentPath } from "./spill-segment.ts";
 
 /**
  * Effect on disk: `pending-<ulid>.json` in quarantine, numbered if the name is taken.
@@ -43,6 +43,28 @@ export function quarantineBytes(
     if (placed === "same") return undefined;
   }
   throw namesSpent();
+}
+
+/** What a segment's name promises and its file does not hold. */
+export interface SegmentDamage {
+  readonly recordsLost: number;
+  readonly bytesSkipped: number;
+  readonly reason: QuarantineReason;
+}
+
+/** undefined for a whole one. A file that ends before its last record shows in its count alone. */
+export function segmentDamage(
+  { count }: SegmentName,
+  { envelopes, faults, skipped }: SegmentContent,
+): SegmentDamage | undefined {
+  const recordsLost = Math.max(0, count - envelopes.length);
+  if (recordsLost === 0 && faults.length === 0 && skipped.length === 0) return undefined;
+  const bytesSkipped = skipped.reduce((sum, { bytes }) => sum + bytes, 0);
+  const code = faults[0]?.error.code ?? "ENVELOPE_UNREADABLE";
+  const message =
+    `Of ${count} spilled records ${recordsLost} could not be read (${bytesSkipped} bytes of the ` +
+    "file are no records). The others were ingested; the file is kept as it was found.";
+  return { recordsLost, bytesSkipped, reason: { code, message, attempts: 1 } };
 }
 
 /**

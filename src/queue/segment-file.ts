@@ -4,8 +4,9 @@
  * Guarantees: never follows a symlink, never waits on a FIFO, never reads more than a segment can
  * hold; foreign names are left out. Changes nothing on disk.
  */
+import type { DurableFs } from "../platform/durable-fs.ts";
 import { type DurableFsSync, readRegularFile } from "../platform/durable-fs-sync.ts";
-import { isErrno } from "../platform/errno.ts";
+import { errnoOf, isErrno } from "../platform/errno.ts";
 import type { QueueLayout } from "./layout.ts";
 import { type SegmentName, segmentPath, sortSegments } from "./spill-segment.ts";
 
@@ -40,4 +41,31 @@ export function readSegmentFile(
   name: string,
 ): Buffer | undefined {
   return readRegularFile(fs, segmentPath(layout, name), SEGMENT_BYTES_MAX);
+}
+
+/** A segment's bytes, or what keeps them from being read. */
+export type SegmentLook =
+  | { readonly bytes: Buffer; readonly obstacle?: undefined }
+  | { readonly bytes?: undefined; readonly obstacle: string };
+
+/** For the thread that talks to the client. undefined if it is gone. */
+export async function lookAtSegmentFile(
+  fs: DurableFs,
+  layout: QueueLayout,
+  name: string,
+): Promise<SegmentLook | undefined> {
+  const path = segmentPath(layout, name);
+  try {
+    const { kind, bytes } = await fs.facts(path);
+    if (kind !== "file") return { obstacle: `it is a ${kind}` };
+    if (bytes > SEGMENT_BYTES_MAX) {
+      return { obstacle: `it is larger than ${SEGMENT_BYTES_MAX} bytes` };
+    }
+    return { bytes: await fs.read(path) };
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return undefined;
+    const errno = errnoOf(error);
+    if (errno === undefined) throw error;
+    return { obstacle: errno };
+  }
 }

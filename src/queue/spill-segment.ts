@@ -12,7 +12,7 @@ import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { MemspoolError } from "../errors.ts";
 import { decodeEnvelope } from "../record/envelope.ts";
-import { decodeMembers, encodeMember, type SkippedStretch } from "./archive-member.ts";
+import { decodeMembers, encodeMember, lineUlid, type SkippedStretch } from "./archive-member.ts";
 import type { QueueLayout } from "./layout.ts";
 import type { ReadEnvelope } from "./read-envelope.ts";
 
@@ -48,8 +48,6 @@ export const SEGMENT_COUNT_MAX = 500;
 
 const ULID = "[0-7][0-9A-HJKMNP-TV-Z]{25}";
 const NAME = new RegExp(`^(${ULID})-(${ULID})-(\\d{1,6})-[0-9a-f]{12}\\.ndjson\\.gz$`);
-/** Where an envelope's line says its id. */
-const LINE_ULID = new RegExp(`^\\{"ulid":"(${ULID})"`);
 
 /** A name that no other segment has; names sort by their oldest record. */
 export function newSegmentName(first: string, last: string, count: number): string {
@@ -109,18 +107,13 @@ export function readSegment(file: Buffer): SegmentContent {
   return { envelopes, faults, skipped };
 }
 
-/** The id that a line says it has; undefined if it says none. Proves nothing. */
-export function segmentLineUlid(bytes: Buffer): string | undefined {
-  return LINE_ULID.exec(bytes.toString("latin1", 0, 64))?.[1];
-}
-
 /** One line, verified, or why it is no envelope. */
 export function readSegmentLine(
   bytes: Buffer,
 ):
   | { readonly envelope: ReadEnvelope; readonly fault?: undefined }
   | { readonly envelope?: undefined; readonly fault: SegmentFault } {
-  const ulid = segmentLineUlid(bytes);
+  const ulid = lineUlid(bytes);
   try {
     // Without an id of its own a line is judged like any damaged file.
     return { envelope: { ...decodeEnvelope(bytes, ulid ?? ""), bytes } };

@@ -12,11 +12,11 @@ import { type QueueLayout, quarantinedUlid } from "../../queue/layout.ts";
 import { sortNames } from "../../queue/pending-list.ts";
 import { quarantineNames } from "../../queue/quarantine-list.ts";
 import { lookAtEnvelope, readPending } from "../../queue/read-pending.ts";
+import { lookAtSegmentFile } from "../../queue/segment-file.ts";
 import {
   parseSegmentName,
   readSegment,
   type SegmentName,
-  segmentPath,
   sortSegments,
 } from "../../queue/spill-segment.ts";
 import type { Envelope } from "../../record/envelope.ts";
@@ -126,12 +126,13 @@ async function* spilledItems(
     const first = open[0];
     if (next !== undefined && (first === undefined || next.first <= first.ulid)) {
       waiting = waiting.slice(1);
-      const file = await readIfThere(fs, segmentPath(layout, next.name));
-      if (file === undefined) {
-        yield "moved";
+      const file = await lookAtSegmentFile(fs, layout, next.name);
+      if (!file?.bytes) {
+        if (file) onUnreadable(next.name);
+        else yield "moved";
         continue;
       }
-      const { envelopes, faults, skipped } = readSegment(file);
+      const { envelopes, faults, skipped } = readSegment(file.bytes);
       if (faults.length + skipped.length > 0) onUnreadable(next.name);
       open.push(...envelopes.filter(({ ulid }) => ulid > after));
       open.sort((one, other) => (one.ulid < other.ulid ? -1 : 1));
@@ -183,15 +184,6 @@ async function namesOf(fs: DurableFs, directory: string): Promise<string[]> {
     return await fs.names(directory);
   } catch (error) {
     if (isErrno(error, "ENOENT")) return []; // nothing was ever put there
-    throw error;
-  }
-}
-
-async function readIfThere(fs: DurableFs, path: string): Promise<Buffer | undefined> {
-  try {
-    return await fs.read(path);
-  } catch (error) {
-    if (isErrno(error, "ENOENT")) return undefined;
     throw error;
   }
 }

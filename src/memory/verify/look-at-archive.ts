@@ -11,13 +11,13 @@ import { type DurableFsSync, factsIfThere } from "../../platform/durable-fs-sync
 import { isErrno } from "../../platform/errno.ts";
 import { readMembers } from "../../queue/archive-file.ts";
 import {
+  lineUlid,
   MEMBER_PREFIX_BYTES,
   MEMBER_SIGNATURE,
   memberBytesAt,
   type SkippedStretch,
 } from "../../queue/archive-member.ts";
 import { isArchiveName } from "../../queue/done-archive.ts";
-import { segmentLineUlid } from "../../queue/spill-segment.ts";
 import { decodeEnvelope } from "../../record/envelope.ts";
 import type { Pass } from "./pass.ts";
 import { ARCHIVED } from "./places.ts";
@@ -53,7 +53,7 @@ export async function lookAtArchiveAgain(pass: Pass, names: readonly string[]): 
     const skipped: SkippedStretch[] = [];
     try {
       for (const { lines } of membersOf(pass, name, skipped)) {
-        for (const line of lines) pass.mark(segmentLineUlid(line) ?? "", ARCHIVED);
+        for (const line of lines) pass.mark(lineUlid(line) ?? "", ARCHIVED);
         await pass.pace.worked("second look", n, names.length);
       }
       const { fs, layout } = pass.parts;
@@ -111,7 +111,7 @@ function isUnfinished(fs: DurableFsSync, path: string, { offset, bytes }: Skippe
 }
 
 function lookAtLine(pass: Pass, line: Buffer, name: string): void {
-  const ulid = segmentLineUlid(line);
+  const ulid = lineUlid(line);
   pass.count("archive_records");
   if (ulid !== undefined) pass.mark(ulid, ARCHIVED);
   if (ulid !== undefined && !pass.hashes) return;

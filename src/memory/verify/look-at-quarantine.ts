@@ -8,11 +8,11 @@ import { join } from "node:path";
 import { MemspoolError } from "../../errors.ts";
 import { readRegularFile } from "../../platform/durable-fs-sync.ts";
 import { isErrno } from "../../platform/errno.ts";
-import { decodeMembers } from "../../queue/archive-member.ts";
+import { decodeMembers, lineUlid } from "../../queue/archive-member.ts";
 import { quarantinedUlid } from "../../queue/layout.ts";
 import { readEnvelope } from "../../queue/read-envelope.ts";
 import { SEGMENT_BYTES_MAX } from "../../queue/segment-file.ts";
-import { parseSegmentName, segmentLineUlid } from "../../queue/spill-segment.ts";
+import { parseSegmentName } from "../../queue/spill-segment.ts";
 import type { Pass } from "./pass.ts";
 import { QUARANTINED } from "./places.ts";
 
@@ -66,7 +66,7 @@ function lookAtSegment(pass: Pass, name: string): void {
   for (const { lines } of decodeMembers(file, () => {})) {
     for (const line of lines) {
       pass.count("envelopes");
-      pass.mark(segmentLineUlid(line) ?? "", QUARANTINED);
+      pass.mark(lineUlid(line) ?? "", QUARANTINED);
     }
   }
 }

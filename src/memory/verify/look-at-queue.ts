@@ -6,12 +6,12 @@
  */
 import { CaptureQueueSchemaError, MemspoolError } from "../../errors.ts";
 import { isErrno } from "../../platform/errno.ts";
-import { decodeMembers } from "../../queue/archive-member.ts";
+import { decodeMembers, lineUlid } from "../../queue/archive-member.ts";
 import { pendingPath } from "../../queue/layout.ts";
 import { listPendingSync } from "../../queue/pending-list.ts";
 import { readEnvelope } from "../../queue/read-envelope.ts";
 import { listSegmentsSync, readSegmentFile } from "../../queue/segment-file.ts";
-import { readSegmentLine, type SegmentName, segmentLineUlid } from "../../queue/spill-segment.ts";
+import { readSegmentLine, type SegmentName } from "../../queue/spill-segment.ts";
 import type { Pass } from "./pass.ts";
 import { PENDING, SPILLED } from "./places.ts";
 
@@ -86,7 +86,7 @@ async function lookAtSegment(
 
 function lookAtLine(pass: Pass, line: Buffer, segment: string): boolean {
   pass.count("envelopes");
-  const ulid = segmentLineUlid(line);
+  const ulid = lineUlid(line);
   if (ulid !== undefined) pass.mark(ulid, SPILLED);
   if (!pass.hashes) return ulid !== undefined;
   const { fault } = readSegmentLine(line);

@@ -1,10 +1,11 @@
-import { readdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { exportRecords } from "../../../src/memory/transfer/export.ts";
 import { importRecords } from "../../../src/memory/transfer/import.ts";
 import type { ImportOptions, ImportParts } from "../../../src/memory/transfer/import-job.ts";
 import { nodeDurableFs } from "../../../src/platform/durable-fs.ts";
 import { CaptureQueue } from "../../../src/queue/capture-queue.ts";
+import { newSegmentName, segmentPath } from "../../../src/queue/spill-segment.ts";
 import { textSha256 } from "../../../src/record/content-hash.ts";
 import type { MemoryRecord } from "../../../src/record/memory-record.ts";
 import type { MemoryStore, RecordFilter } from "../../../src/store/memory-store.ts";
@@ -142,6 +143,16 @@ describe("export and import", () => {
     writeFileSync(bench.path(ulid as string), "{");
     const { result, items } = await exported(bench);
     expect(result.unreadable).toEqual([`pending-${ulid}.json`]);
+    expect(items.map(({ record }) => record.surface)).toEqual(["whole"]);
+  });
+
+  it("S7: what is no file where a segment should be is named, and stops nothing", async () => {
+    const bench = await MemoryBench.open();
+    const [ulid = ""] = await bench.capture("whole");
+    const name = newSegmentName(ulid, ulid, 1);
+    mkdirSync(segmentPath(bench.layout, name), { recursive: true });
+    const { result, items } = await exported(bench);
+    expect(result.unreadable).toEqual([name]);
     expect(items.map(({ record }) => record.surface)).toEqual(["whole"]);
   });
 });
