@@ -20,7 +20,9 @@ export async function openIngestStore(
   const store = await openStore({ file, events });
   if (missing) {
     events.emit("store_missing", {
-      advice: "Restore the store from a backup: a new, empty one was made in its place.",
+      advice:
+        "A new, empty one was made in its place. Stop the servers and run `memspool rebuild`, which " +
+        "brings back what the done archive has; the rest may be in a backup.",
     });
   }
   return store;
