@@ -20,7 +20,14 @@ const ENTRIES_MAX = 5_000;
 const DEPTH_MAX = 4;
 const EXAMPLES_MAX = 3;
 /** Directories that captures go through: a symlink there is refused by the queue. */
-const OWN_DIRECTORIES = new Set(["queue", "store", "queue/quarantine", "queue/done"]);
+const OWN_DIRECTORIES = new Set([
+  "queue",
+  "store",
+  "queue/quarantine",
+  "queue/done",
+  "queue/overflow",
+  "queue/ingester",
+]);
 
 interface Findings {
   readonly open: string[];

@@ -21,6 +21,9 @@ import {
   storeCheck,
 } from "../../src/health/health-checks.ts";
 import { runChecks } from "../../src/health/run-checks.ts";
+import { nodeDurableFsSync } from "../../src/platform/durable-fs-sync.ts";
+import { ensureQueueDirectories } from "../../src/queue/directories.ts";
+import { queueLayout } from "../../src/queue/layout.ts";
 import { okStatus } from "../support/fake-memory.ts";
 
 let home: string;
@@ -72,6 +75,18 @@ describe("directory modes", () => {
     symlinkSync(elsewhere, join(home, "stray"));
     expect(await checkModes({ home, uid })).toMatchObject({ status: "degraded" });
   });
+
+  it.each(["quarantine", "done", "overflow", "ingester"])(
+    "X1: a queue whose %s is a symlink is failing, because no capture goes through it",
+    async (name) => {
+      const elsewhere = `${home}-elsewhere`;
+      mkdirSync(elsewhere);
+      symlinkSync(elsewhere, join(queueDir, name));
+      const capture = () => ensureQueueDirectories(nodeDurableFsSync, queueLayout(queueDir));
+      expect(capture).toThrow("symbolic link");
+      expect(await checkModes({ home, uid })).toMatchObject({ status: "failing" });
+    },
+  );
 
   it("X1: a data directory that is itself a symlink is looked into", async () => {
     const link = `${home}-link`;
