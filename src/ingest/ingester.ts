@@ -101,7 +101,7 @@ export class Ingester {
       leftAlone: new Set(),
       archive: new DoneArchive(fs, layout, clock),
       ledger: new LedgerSync(fs, layout, clock),
-      highWater: new HighWater(fs, layout),
+      highWater: new HighWater(fs, layout, clock),
     };
     this.#segments = new SegmentPass(this.#parts);
     this.#watch = new QueueWatch(fs, layout, clock);

@@ -136,9 +136,9 @@ function spend(
 }
 
 /**
- * Makes sure, right before a segment goes, that what was set aside in an earlier pass still lies in
- * quarantine: somebody may have sent it back into the queue since, and recovery may have taken it
- * from there again because this very segment held it.
+ * Makes sure, right before a segment goes, that what was set aside, in this pass or before, still
+ * lies in quarantine: somebody may have sent it back into the queue since, and recovery may have
+ * taken it from there again because this very segment held it.
  * @throws the system error of the failing call; the segment must stay then
  */
 export function setAsideAgain(

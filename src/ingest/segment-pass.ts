@@ -94,7 +94,6 @@ export class SegmentPass {
     const memory = this.#memories.get(segment.name) ?? newSegmentMemory();
     this.#memories.set(segment.name, memory);
     const { envelopes } = read.content;
-    const settledBefore = envelopes.filter(({ ulid }) => memory.settled.has(ulid));
     const waits = (ulid: string) =>
       !dueOrNot && isWaiting(memory.states.get(ulid) ?? NO_ATTEMPTS, this.#parts.clock.nowMs());
     const unsettled = envelopes.filter(({ ulid }) => !memory.settled.has(ulid));
@@ -109,7 +108,7 @@ export class SegmentPass {
       await nextTurn(); // a stop may be waiting
     }
     if (!envelopes.every(({ ulid }) => memory.settled.has(ulid))) return;
-    this.#finish(read, outcome, drive, () => setAsideAgain(this.#parts, memory, settledBefore));
+    this.#finish(read, outcome, drive, () => setAsideAgain(this.#parts, memory, envelopes));
   }
 
   /** undefined if there is nothing to do with it now. */

@@ -30,11 +30,20 @@ export interface SettledEnvelope {
 
 /**
  * @param envelopes committed ones, oldest first
- * @throws the system error of archive, ledger or high-water; nothing is unlinked then
+ * @throws the system error of archive, ledger or high-water: nothing is unlinked then; or of the
+ *   first name that can not be removed, when all others are gone: it must not keep them
  */
 export function settleBatch(parts: SettleParts, envelopes: readonly SettledEnvelope[]): void {
   keepBatch(parts, envelopes);
-  for (const { ulid } of envelopes) unlinkEnvelope(parts.fs, parts.layout, ulid);
+  const failures: unknown[] = [];
+  for (const { ulid } of envelopes) {
+    try {
+      unlinkEnvelope(parts.fs, parts.layout, ulid);
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  if (failures.length > 0) throw failures[0];
 }
 
 /**

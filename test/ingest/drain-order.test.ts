@@ -92,7 +92,8 @@ describe("one drain", () => {
       } as MemoryStore;
       const ingester = bench.ingester({ fs: faulty.fs, openStore: async () => failing });
       await expect(ingester.drain(DRAIN)).rejects.toMatchObject({ code: fault.errno });
-      const left = fault.method === "unlink" ? ids.slice(1) : ids;
+      // A name that can not be removed keeps none of the others.
+      const left = fault.method === "unlink" ? ids.slice(1, 2) : ids;
       expect(bench.pending()).toEqual(left);
       expect(await ingester.drain(DRAIN)).toMatchObject({ ingested: left.length });
       expect(bench.pending()).toEqual([]);

@@ -174,6 +174,20 @@ describe("a spilled record that the store does not take", () => {
     expect(inQuarantine(queue)).toEqual([`pending-${aside}.json`]);
   });
 
+  it("Q9: also when it was sent back and taken away again in the midst of the pass", async () => {
+    const { queue, drain } = bench({ batchRecordsMax: 1 });
+    const [aside, good] = (await queue.append("aside", "good")) as [string, string];
+    const file = join(queue.layout.quarantineDir, `pending-${aside}.json`);
+    spill(queue.layout, [aside, good]);
+    queue.store.conflicts.set(aside, { ulid: aside, code: "ULID_CONFLICT", existing: aside });
+    queue.store.before = (items) => {
+      if (items.some(({ ulid }) => ulid === good)) rmSync(file);
+    };
+    await drain();
+    expect(overflowNames(queue.layout)).toEqual([]);
+    expect(inQuarantine(queue)).toEqual([`pending-${aside}.json`]);
+  });
+
   it("I5: an unknown failure of every spilled record is the store's: nothing is put back or quarantined", async () => {
     const { queue, drain } = bench();
     const name = spill(queue.layout, await queue.appendMany(3));
