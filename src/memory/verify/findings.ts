@@ -46,6 +46,11 @@ export const FINDINGS = {
     what: "overflow segments that hold fewer whole records than their names say",
     advice: "Restore the files from a backup; whole records in them will be ingested all the same.",
   },
+  quarantined_changed: {
+    isProblem: true,
+    what: "quarantined envelopes that were whole when they were set aside, and are damaged now",
+    advice: "Restore the files from a backup.",
+  },
   row_not_a_record: {
     isProblem: true,
     what: "rows of the store whose JSON is no record",

@@ -2,7 +2,7 @@
  * The quarantine: envelopes that were set aside, and damaged segments of spilled records.
  *
  * What lies here is kept because something is wrong with it: a fault is noted and is no problem of its
- * own.
+ * own, unless the reason says that it was another one, such as a conflict.
  */
 import { join } from "node:path";
 import { MemspoolError } from "../../errors.ts";
@@ -10,11 +10,16 @@ import { readRegularFile } from "../../platform/durable-fs-sync.ts";
 import { isErrno } from "../../platform/errno.ts";
 import { decodeMembers, lineUlid } from "../../queue/archive-member.ts";
 import { quarantinedUlid } from "../../queue/layout.ts";
+import { reasonPath } from "../../queue/quarantine.ts";
 import { readEnvelope } from "../../queue/read-envelope.ts";
+import { decodeReason } from "../../queue/reason-file.ts";
 import { SEGMENT_BYTES_MAX } from "../../queue/segment-file.ts";
 import { parseSegmentName } from "../../queue/spill-segment.ts";
 import type { Pass } from "./pass.ts";
 import { QUARANTINED } from "./places.ts";
+
+/** Far more than one has. */
+const REASON_BYTES_MAX = 65_536;
 
 export async function lookAtQuarantine(pass: Pass): Promise<void> {
   const names = quarantineNames(pass);
@@ -50,11 +55,21 @@ function lookAtEnvelope(pass: Pass, name: string, ulid: string): void {
       if (readEnvelope(fs, join(layout.quarantineDir, name), ulid) === undefined) return;
     } catch (error) {
       if (!(error instanceof MemspoolError)) throw error;
-      pass.findings.add("quarantined_damaged", () => name);
+      const kind = wasWhole(pass, name) ? "quarantined_changed" : "quarantined_damaged";
+      pass.findings.add(kind, () => name);
     }
   }
   pass.count("envelopes");
   pass.mark(ulid, QUARANTINED);
+}
+
+/** As the reason says that was written when it was set aside; without one nobody can tell. */
+function wasWhole(pass: Pass, name: string): boolean {
+  const { fs, layout } = pass.parts;
+  const path = reasonPath(join(layout.quarantineDir, name));
+  const bytes = readRegularFile(fs, path, REASON_BYTES_MAX);
+  const reason = bytes && decodeReason(bytes);
+  return reason !== undefined && !reason.code.startsWith("ENVELOPE_");
 }
 
 /** Its good records are in the store by now, or in the queue again; what it can name, it holds. */

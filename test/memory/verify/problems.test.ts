@@ -14,6 +14,8 @@ import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { FINDINGS, type FindingKind } from "../../../src/memory/verify/findings.ts";
 import { encodeMember } from "../../../src/queue/archive-member.ts";
+import { reasonPath } from "../../../src/queue/quarantine.ts";
+import { encodeReason } from "../../../src/queue/reason-file.ts";
 import { segmentPath } from "../../../src/queue/spill-segment.ts";
 import { textSha256 } from "../../../src/record/content-hash.ts";
 import { encodeEnvelope } from "../../../src/record/envelope.ts";
@@ -213,6 +215,24 @@ describe("damage in the queue", () => {
     }
     const { report } = await problems(bench);
     expect(report).toMatchObject({ ok: true, quarantined: 2, missing: 0 });
+    expect(notesOf(report)).toEqual({ quarantined_damaged: 1 });
+  });
+
+  it("V1: an envelope that was whole when it was set aside, and is not any more, is told", async () => {
+    const bench = new VerifyBench();
+    const ulids = await bench.captureMany(3);
+    for (const [n, ulid] of ulids.entries()) {
+      const path = join(bench.layout.quarantineDir, `pending-${ulid}.json`);
+      renameSync(bench.path(ulid), path);
+      const code = ["IDEMPOTENCY_CONFLICT", "ENVELOPE_NOT_JSON", "STORE_REFUSED"][n] as string;
+      const reason = { ulid, code, message: "why", attempts: 1, quarantined_at: "then" };
+      writeFileSync(reasonPath(path), encodeReason(reason));
+      if (n < 2) writeFileSync(path, "");
+    }
+    const { report, found, examples } = await problems(bench);
+    expect(found).toEqual({ quarantined_changed: 1 });
+    expect(examples).toEqual([`pending-${ulids[0]}.json`]);
+    expect(report).toMatchObject({ ok: false, quarantined: 3 });
     expect(notesOf(report)).toEqual({ quarantined_damaged: 1 });
   });
 
