@@ -14,7 +14,11 @@ import { CaptureQueueSchemaError } from "../errors.ts";
 import type { Clock } from "../platform/clock.ts";
 import { unlinkIfThere } from "../platform/durable-fs-sync.ts";
 import { isWaiting, NO_ATTEMPTS } from "../queue/mark-state.ts";
-import { quarantineSegment } from "../queue/quarantine-spilled.ts";
+import {
+  quarantineSegment,
+  type SegmentDamage,
+  segmentDamage,
+} from "../queue/quarantine-spilled.ts";
 import type { ReadEnvelope } from "../queue/read-envelope.ts";
 import { listSegmentsSync, readSegmentFile } from "../queue/segment-file.ts";
 import {
@@ -135,14 +139,15 @@ export class SegmentPass {
   #finish(read: ReadSegment, outcome: PassOutcome, drive: PassDrive, makeSure: () => void): void {
     const { segment, newer } = read;
     const before = outcome.quarantined;
+    const damage = segmentDamage(segment, read.content);
     try {
       makeSure();
       if (newer.length > 0) {
         outcome.skipped += newer.length;
         this.#leftToNewer.set(segment.name, newer.length);
         this.#tellOfNewer(segment, newer[0] as SegmentFault);
-      } else if (isDamaged(read)) {
-        if (!this.#setAside(read, outcome)) return;
+      } else if (damage) {
+        if (!this.#setAside(read, damage, outcome)) return;
       } else {
         unlinkIfThere(this.#parts.fs, segmentPath(this.#parts.layout, segment.name));
       }
@@ -164,31 +169,23 @@ export class SegmentPass {
   }
 
   /** False if a line of it could not be set aside now. */
-  #setAside({ segment, content, damaged }: ReadSegment, outcome: PassOutcome): boolean {
+  #setAside(
+    { segment, damaged }: ReadSegment,
+    damage: SegmentDamage,
+    outcome: PassOutcome,
+  ): boolean {
     const lines = setAsideLines(this.#parts, damaged);
     outcome.quarantined += lines.quarantined;
     if (!lines.complete) return false;
-    const lost = Math.max(0, segment.count - content.envelopes.length);
-    const skipped = content.skipped.reduce((sum, { bytes }) => sum + bytes, 0);
-    const { code } = damaged[0]?.error ?? { code: "ENVELOPE_UNREADABLE" as const };
-    const message =
-      `Of ${segment.count} spilled records ${lost} could not be read (${skipped} bytes of the ` +
-      "file are no records). The others were ingested; the file is kept as it was found.";
-    if (!quarantineSegment(this.#parts, segment, { code, message, attempts: 1 })) return true;
+    if (!quarantineSegment(this.#parts, segment, damage.reason)) return true;
     outcome.quarantined++;
     this.#parts.events.emit("segment_damaged", {
       segment: segment.name,
-      records_lost: lost,
-      bytes_skipped: skipped,
+      records_lost: damage.recordsLost,
+      bytes_skipped: damage.bytesSkipped,
     });
     return true;
   }
-}
-
-/** A file that ends before its last record shows in nothing but its name's count. */
-function isDamaged({ segment, content }: ReadSegment): boolean {
-  const { envelopes, faults, skipped } = content;
-  return faults.length > 0 || skipped.length > 0 || envelopes.length < segment.count;
 }
 
 /** The same bounds as for pending records; all of it was read at once. */

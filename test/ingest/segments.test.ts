@@ -210,7 +210,7 @@ describe("spilled records", () => {
     ["EIO", "openRead"],
     ["EMFILE", "openRead"],
     ["EACCES", "openRead"],
-    ["EIO", "read"],
+    ["EIO", "readAt"],
   ])(
     "Q9: a segment that can not be read for %s (%s) stays as it is, stops nobody, and is told once",
     async (errno, method) => {
