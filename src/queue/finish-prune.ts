@@ -3,7 +3,8 @@
  *
  * Guarantees: removes a pending name only if the audit log says that this very envelope left the
  * queue, and, for a spilled one, only if a segment still holds the same bytes: an id that was
- * captured again under `retry_ulid` meanwhile is another envelope and stays. A record whose mark
+ * captured again under `retry_ulid` meanwhile is another envelope and stays, and so does a dropped
+ * one that was imported or sent back since. A record whose mark
  * another process holds is left to it. Repeating it is harmless.
  */
 import {
@@ -68,14 +69,25 @@ function finishOne(
       envelope !== undefined &&
       envelope.appendedAt === line.appended_at &&
       envelope.sha256 === line.sha256 &&
-      // Looked at last: a segment may be ingested, and go, while we compare.
-      (line.disposition === "dropped" || isStillSpilled(fs, envelope, spilled));
+      (line.disposition === "dropped"
+        ? isOlder(fs, pendingPath(layout, ulid), line)
+        : // Looked at last: a segment may be ingested, and go, while we compare.
+          isStillSpilled(fs, envelope, spilled));
     if (isTheSame) unlinkIfThere(fs, pendingPath(layout, ulid));
   } finally {
     if (isTheSame || claim.state.attempts === 0) claim.release();
     else claim.fail(claim.state);
   }
   return isTheSame;
+}
+
+/**
+ * Whether the file was there when the line was written. One that is younger came back: imported from
+ * an export, under its own id and time, or out of quarantine. That one nobody has dropped.
+ */
+function isOlder(fs: DurableFsSync, path: string, { ts }: AuditLine): boolean {
+  const facts = factsIfThere(fs, path);
+  return facts !== undefined && Math.floor(facts.mtimeMs) <= Date.parse(ts);
 }
 
 interface SpilledEnvelope {

@@ -44,6 +44,11 @@ function audit(
   log.close();
 }
 
+function auditedAtMs(layout: QueueLayout): number {
+  const [line = ""] = readFileSync(layout.auditFile, "utf8").split("\n");
+  return Date.parse(JSON.parse(line).ts);
+}
+
 function spill(layout: QueueLayout, ulid: string): void {
   const segment = encodeSegment([readFileSync(pendingPath(layout, ulid))]);
   writeFileSync(segmentPath(layout, newSegmentName(ulid, ulid, 1)), segment);
@@ -108,6 +113,23 @@ describe("a way out of a full queue that a crash cut short", () => {
     expect(start(queue.layout)).toBe(1);
     expect(await pendingOf(queue)).toEqual([other.ulid]);
     await queue.close();
+  });
+
+  it("Q12: one that was dropped, and imported again under its id and time, stays", async () => {
+    const queue = newQueue({ maxSize: 1, overflow: "drop-oldest" });
+    const surface = "dropped, and exported before";
+    const { ulid, appended_at: appendedAt } = await queue.append({ surface });
+    await queue.append({ surface: "other" });
+    expect(await pendingOf(queue)).not.toContain(ulid);
+    const importing = new CaptureQueue({ queueDir: queue.layout.dir, markMemory: newMarkMemory() });
+    // The file system's clock may be some milliseconds behind the line's.
+    await expect
+      .poll(() => Date.now(), { interval: 1 })
+      .toBeGreaterThan(auditedAtMs(queue.layout) + 20);
+    await importing.adopt({ surface }, { ulid, appendedAt });
+    expect(start(queue.layout)).toBe(0);
+    expect(await pendingOf(queue)).toContain(ulid);
+    await Promise.all([importing.close(), queue.close()]);
   });
 
   it("Q12: a record that another process is moving at this moment is left to it", async () => {
