@@ -205,7 +205,7 @@ it("H1: all checks together, with the parts' answers through ports", async () =>
   const report = await runChecks([
     configurationCheck({ set: {}, warnings: [] }),
     ...directoryChecks(dataPaths(home)),
-    storeCheck(async () => ({ absent: true })),
+    storeCheck(async () => ({ absent: true, sample: { lookedFor: 0, nowhere: 0 } })),
     ...queueChecks(async () => {
       statusCalls++;
       return {
