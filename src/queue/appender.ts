@@ -93,7 +93,10 @@ export class Appender {
       if (waiting) await waiting;
       const appendedAt = known.appendedAt ?? new Date(this.#parts.clock.nowMs()).toISOString();
       const bytes = encodeEnvelope(ulid, appendedAt, recordJson, sha256);
-      const publishedAt = await this.#publishNoted({ ulid, bytes, sha256, appendedAt });
+      const publishedAt = await this.#publishNoted(
+        { ulid, bytes, sha256, appendedAt },
+        known.ulid !== undefined,
+      );
       const ms = this.#parts.clock.monotonicMs() - startedMs;
       this.#parts.events.emit("capture_appended", { ulid, bytes: bytes.length, ms });
       return { ulid, sha256, state: "pending", appended_at: publishedAt };
@@ -119,7 +122,7 @@ export class Appender {
   }
 
   /** Publishes in the place that was reserved, and enters the id in the ledger before the receipt. */
-  async #publishNoted(envelope: EncodedEnvelope): Promise<string> {
+  async #publishNoted(envelope: EncodedEnvelope, isRepeat: boolean): Promise<string> {
     let outcome: "noted" | "none" | "unknown" = "unknown";
     try {
       const appendedAt = await this.#publish(envelope);
@@ -127,7 +130,9 @@ export class Appender {
       outcome = "noted";
       return appendedAt;
     } catch (error) {
-      if (error instanceof MemspoolError && error.details.stored === "no") outcome = "none";
+      const stored = error instanceof MemspoolError ? error.details.stored : "unknown";
+      // Of an id that was there before, the earlier envelope may still be pending.
+      if (stored === "no" && !isRepeat) outcome = "none";
       throw error;
     } finally {
       this.#overflow.room.done(envelope.ulid, outcome);

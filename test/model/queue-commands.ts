@@ -97,7 +97,9 @@ async function appended(
   repeated: { readonly ulid?: string; readonly code?: string | undefined } = {},
 ): Promise<string | undefined> {
   const before = world.pending();
-  const isFull = before.length >= MAX_SIZE;
+  // One that is pending already keeps its place.
+  const isThere = repeated.ulid !== undefined && before.includes(repeated.ulid);
+  const isFull = before.length >= MAX_SIZE && !isThere;
   const canLeave = (ulid: string) =>
     ulid !== repeated.ulid && !model.byUlid(ulid)?.corrupt && !world.isHeld(ulid);
   const victims = before.filter(canLeave);

@@ -220,6 +220,7 @@ function statesOf({ policy }: QueueModel, record: ModelRecord): string[] {
   if (waiting && !corrupt) return policy === "spill" ? ["pending", "spilled"] : ["pending"];
   if (stored !== "no") return [stored];
   if (record.setAside + record.setAsideDamaged > 0) return ["quarantined"];
-  if (waiting) return ["pending"];
+  // Damaged in the queue, it may lie whole in a segment.
+  if (waiting) return policy === "spill" ? ["pending", "spilled"] : ["pending"];
   return dropped ? ["dropped"] : ["unknown"];
 }

@@ -248,6 +248,17 @@ describe("a full queue that spills", () => {
     await queue.close();
   });
 
+  it("Q11: a repeat that fails leaves the place of what was pending before it taken", async () => {
+    const { queue } = newQueue({ maxSize: 3 });
+    const [damaged = ""] = await appendAll(queue, 3);
+    writeFileSync(pendingPath(queue.layout, damaged), "{");
+    const repeat = queue.append({ surface: "text 0" }, { retryUlid: damaged });
+    await expect(repeat).rejects.toMatchObject({ code: "ULID_CONFLICT" });
+    await appendAll(queue, 1, 3);
+    expect(await queue.pendingCount()).toBeLessThanOrEqual(3);
+    await queue.close();
+  });
+
   it("Q11: room that the ingester made is found without moving anything", async () => {
     const { queue, queueDir } = newQueue({ maxSize: 5 });
     await appendAll(queue, 5);
