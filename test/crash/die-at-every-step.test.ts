@@ -56,8 +56,10 @@ describe("SIGKILL beside every file call", () => {
     async (operation) => {
       const { deaths, f } = await everyDeath(operation);
       expect(harm(f)).toEqual(NO_HARM);
-      // A death that did not happen showed nothing; threads may take turns differently in a few.
-      expect(f.deaths).toBeGreaterThanOrEqual(deaths.length - 2);
+      // A death that did not happen showed nothing. Threads take turns differently from run to run,
+      // and captures that share a directory fsync make fewer calls.
+      const missedMax = Math.max(2, Math.ceil(deaths.length / 10));
+      expect(f.deaths).toBeGreaterThanOrEqual(deaths.length - missedMax);
       expect(f.deaths).toBeGreaterThan(3);
       addRow(operation.name, "SIGKILL by step", f);
     },
