@@ -18,7 +18,8 @@ export interface RoomParts {
 
 export class CaptureAll {
   readonly #parts: RoomParts;
-  #sinceRoom = 0;
+  /** At first nobody knows how full the queue is. */
+  #sinceRoom = Number.POSITIVE_INFINITY;
   #making: Promise<void> | undefined;
 
   constructor(parts: RoomParts) {
