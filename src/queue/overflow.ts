@@ -8,6 +8,7 @@ import type { Events } from "../events/catalogue.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { DurableFs } from "../platform/durable-fs.ts";
 import type { DurableFsSync } from "../platform/durable-fs-sync.ts";
+import { isErrno } from "../platform/errno.ts";
 import { AuditLog } from "./audit-log.ts";
 import { Claims } from "./claim.ts";
 import type { QueueLayout } from "./layout.ts";
@@ -51,7 +52,7 @@ export function boundQueue(parts: OverflowParts): Overflow {
     policy,
     ledger,
     onRefused: (wanted) => events.emit("prune_failed", { errno: "", wanted }),
-    list: async () => sortNames(await fs.names(layout.dir)).ulids,
+    list: () => listIfThere(fs, layout),
     prune: async (candidates, wanted, depth) =>
       policy === "reject"
         ? 0
@@ -67,4 +68,14 @@ export function boundQueue(parts: OverflowParts): Overflow {
       audit.close();
     },
   };
+}
+
+/** A queue directory that was removed holds nobody; the append that gets a place makes it again. */
+async function listIfThere(fs: DurableFs, layout: QueueLayout): Promise<readonly string[]> {
+  try {
+    return sortNames(await fs.names(layout.dir)).ulids;
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return [];
+    throw error;
+  }
 }

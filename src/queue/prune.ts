@@ -41,6 +41,12 @@ export interface PruneRequest {
   readonly depth: number;
 }
 
+/** A victim, and the very file that was read. */
+interface Victim extends ReadEnvelope {
+  readonly ino: number;
+  readonly mtimeMs: number;
+}
+
 const READS_AT_ONCE = 8;
 const SEGMENT_READ_BYTES_MAX = 8 * 1_048_576;
 
@@ -88,8 +94,8 @@ async function choose(
   from: number,
   countMax: number,
   held: Claim[],
-): Promise<{ envelopes: ReadEnvelope[]; next: number }> {
-  const envelopes: ReadEnvelope[] = [];
+): Promise<{ envelopes: Victim[]; next: number }> {
+  const envelopes: Victim[] = [];
   let next = from;
   let bytes = 0;
   while (
@@ -115,13 +121,13 @@ async function choose(
 }
 
 /** undefined if it is gone, damaged, not readable now, or of a newer program. */
-async function readWhole(parts: PruneParts, ulid: string): Promise<ReadEnvelope | undefined> {
+async function readWhole(parts: PruneParts, ulid: string): Promise<Victim | undefined> {
   try {
     const path = pendingPath(parts.layout, ulid);
-    const { kind, bytes: size } = await parts.fs.facts(path);
+    const { kind, bytes: size, ino, mtimeMs } = await parts.fs.facts(path);
     if (kind !== "file" || size > ENVELOPE_BYTES_MAX) return undefined;
     const bytes = await parts.fs.read(path);
-    return { ...decodeEnvelope(bytes, ulid), bytes };
+    return { ...decodeEnvelope(bytes, ulid), bytes, ino, mtimeMs };
   } catch (error) {
     if (!(error instanceof MemspoolError) && errnoOf(error) === undefined) throw error;
     return undefined; // not ours to judge here
@@ -130,14 +136,19 @@ async function readWhole(parts: PruneParts, ulid: string): Promise<ReadEnvelope 
 
 /** A mark that stays keeps what it said of attempts. */
 function letGo(claim: Claim, isGone: boolean): void {
-  if (isGone || claim.state.attempts === 0) claim.release();
-  else claim.fail(claim.state);
+  try {
+    if (isGone || claim.state.attempts === 0) claim.release();
+    else claim.fail(claim.state);
+  } catch (error) {
+    // The mark grows stale. The others must be let go too: nobody else would do it.
+    if (errnoOf(error) === undefined) throw error;
+  }
 }
 
 async function remove(
   parts: PruneParts,
   policy: PruneRequest["policy"],
-  envelopes: readonly ReadEnvelope[],
+  envelopes: readonly Victim[],
   depth: number,
 ): Promise<void> {
   const segment = policy === "spill" ? await publishSegment(parts, envelopes) : undefined;
@@ -145,16 +156,22 @@ async function remove(
   try {
     parts.audit.record(policy === "spill" ? "spilled" : "dropped", envelopes, depth);
   } catch (error) {
-    if (segment !== undefined) await discardSegment(parts, segment);
+    if (segment !== undefined) await discardSegment(parts, segment, envelopes);
     throw error;
   }
   // Crash here: recovery knows by the audit log that these were to go.
-  await Promise.all(envelopes.map(({ ulid }) => unlinkPending(parts, ulid)));
+  await Promise.all(envelopes.map((victim) => unlinkPending(parts, victim)));
 }
 
-async function unlinkPending({ fs, layout }: PruneParts, ulid: string): Promise<void> {
+/**
+ * Only the file that was read: a process that was stopped meanwhile has lost its marks, and what it
+ * moved away may be ingested or quarantined by now, and another file of that id be pending.
+ */
+async function unlinkPending({ fs, layout }: PruneParts, victim: Victim): Promise<void> {
+  const path = pendingPath(layout, victim.ulid);
   try {
-    await fs.unlink(pendingPath(layout, ulid));
+    const { ino, mtimeMs } = await fs.facts(path);
+    if (ino === victim.ino && mtimeMs === victim.mtimeMs) await fs.unlink(path);
   } catch (error) {
     // Gone: ingested meanwhile. Any other failure leaves it pending as well, which loses nothing
     // and which the next count sees.

@@ -3,12 +3,12 @@
  *
  * Guarantees: when `publishSegment` resolves, the segment is whole under its name in the overflow
  * directory and both survive a power cut (temp → write all → fsync → size check → link → directory
- * fsync); when it rejects, no name of it is left unless even removing it failed, and its records
- * are still pending.
+ * fsync); when it rejects, its records are still pending, and no name of it is left, unless even
+ * removing it failed or one of the records has left the queue meanwhile.
  */
 import { type DurableFs, syncDirectory, writeWhole } from "../platform/durable-fs.ts";
-import { isErrno, NO_LINK_ERRNOS } from "../platform/errno.ts";
-import { type QueueLayout, tempPath } from "./layout.ts";
+import { errnoOf, isErrno, NO_LINK_ERRNOS } from "../platform/errno.ts";
+import { pendingPath, type QueueLayout, tempPath } from "./layout.ts";
 import type { ReadEnvelope } from "./read-envelope.ts";
 import { encodeSegment, newSegmentName, segmentPath } from "./spill-segment.ts";
 
@@ -37,16 +37,29 @@ export async function publishSegment(
     await syncDirectory(fs, layout.overflowDir);
     return name;
   } catch (error) {
-    await discardSegment(parts, name);
+    await discardSegment(parts, name, envelopes);
     throw error;
   } finally {
     await fs.unlink(temp).catch(() => {}); // renamed already, or swept by recovery
   }
 }
 
-/** Takes a segment back whose records were not let go. It may stay: it is then ingested twice as one. */
-export async function discardSegment(parts: PublishSegmentParts, name: string): Promise<void> {
-  await parts.fs.unlink(segmentPath(parts.layout, name)).catch(() => {});
+/**
+ * Takes a segment back whose records were not let go. It may stay: it is then ingested twice as one.
+ * It must if one of them is no longer pending: recovery in another process may have found a line
+ * about it, whole although the writing failed, and this very segment.
+ */
+export async function discardSegment(
+  { fs, layout }: PublishSegmentParts,
+  name: string,
+  envelopes: readonly { readonly ulid: string }[],
+): Promise<void> {
+  try {
+    for (const { ulid } of envelopes) await fs.facts(pendingPath(layout, ulid));
+    await fs.unlink(segmentPath(layout, name));
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error;
+  }
 }
 
 async function giveName(fs: DurableFs, temp: string, target: string): Promise<void> {
