@@ -6,11 +6,11 @@
  */
 import { MemspoolError } from "../errors.ts";
 import { errnoOf } from "../platform/errno.ts";
-import type { OverflowPolicy } from "./room.ts";
 
 export interface FullQueue {
   readonly maxRecords: number;
-  readonly policy: OverflowPolicy;
+  /** Of room.ts, which imports this file. */
+  readonly policy: string;
 }
 
 const RETRY_AFTER_MS = 1_000;
