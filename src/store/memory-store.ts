@@ -144,6 +144,8 @@ export type RowFault =
   | "text_changed"
   /** A column to filter by, a tag or the number of terms is not what follows from the record. */
   | "columns_differ"
+  /** Looked for by its id, its time or its project, it is not found. */
+  | "not_found"
   /** The index does not hold the row, or holds another number of terms for it. */
   | "not_indexed"
   /** An alias of a record that is not there, or has another hash. */

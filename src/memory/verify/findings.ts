@@ -66,6 +66,11 @@ export const FINDINGS = {
     what: "rows of the store whose columns do not follow from their record",
     advice: "Filters will miss them or show them wrongly. Run: memspool rebuild",
   },
+  row_not_found: {
+    isProblem: true,
+    what: "rows of the store that are not found by their id, time or project",
+    advice: "An index of the store's file is damaged. Run: memspool rebuild",
+  },
   row_not_indexed: {
     isProblem: true,
     what: "rows of the store that the index does not hold as they are",

@@ -80,9 +80,22 @@ function readPage(
   return { entries, last: entries.length < limit ? undefined : last };
 }
 
+/** Indexes whose entry a row is found by, and what it has to say there. */
+const FOUND_BY = {
+  sqlite_autoindex_records_1: ["ulid"],
+  records_at: ["at_ms", "ulid"],
+  records_project_at: ["project", "at_ms", "ulid"],
+} as const;
+
+function foundBy([index, columns]: [string, readonly string[]]): string {
+  const same = [...columns, "id"].map((column) => `x.${column} = r.${column}`).join(" AND ");
+  return `EXISTS (SELECT 1 FROM records x INDEXED BY ${index} WHERE ${same})`;
+}
+
 const PAGES: Readonly<Record<Place["in"], string>> = {
   rows: `SELECT r.id, r.ulid, r.sha256, r.appended_at, r.at_ms, r.term_count, r.project, r.session_id,
-      r.role, r.tier, r.source, r.idempotency_key, r.record, d.sz AS indexed
+      r.role, r.tier, r.source, r.idempotency_key, r.record, d.sz AS indexed,
+      ${Object.entries(FOUND_BY).map(foundBy).join(" AND ")} AS found
     FROM records r LEFT JOIN records_fts_docsize d ON d.id = r.id
     WHERE r.id > ? ORDER BY r.id LIMIT ?`,
   // The index of ids alone: some 3 µs a row, whatever the texts weigh.
@@ -100,6 +113,7 @@ function faultOf(connection: Connection, table: Place["in"], row: SqlRow): RowFa
   if (row.term_count !== termCount || !columnsAgree(connection, row, record)) {
     return "columns_differ";
   }
+  if (row.found !== 1) return "not_found";
   return indexedTermCount(row.indexed) === termCount ? undefined : "not_indexed";
 }
 
