@@ -20,6 +20,7 @@ import type { IngestWorkerData } from "./ingest-messages.ts";
 import { Ingester } from "./ingester.ts";
 import { LeaderFile } from "./leader-file.ts";
 import { openIngestStore } from "./open-ingest-store.ts";
+import { leaseRefused } from "./with-lease.ts";
 
 export interface DrainOptions {
   readonly signal?: AbortSignal;
@@ -100,6 +101,9 @@ async function drainAsElected(
     if (await election.try()) {
       const own = await drainLeading(parts, options.signal, (count) => report(drained + count));
       return { ...own, drained: drained + own.drained };
+    }
+    if (total > 0 && election.obstacle !== undefined) {
+      throw leaseRefused(parts.layout, election.obstacle);
     }
     const before = drained;
     const done = await flushLeader(parts, options.signal, (count) => report(before + count));

@@ -36,6 +36,7 @@ export class Election {
   #timer: NodeJS.Timeout | undefined;
   #trying: Promise<void> | undefined;
   #stopped = false;
+  #obstacle: string | undefined;
 
   constructor(options: ElectionOptions) {
     this.#options = options;
@@ -43,6 +44,11 @@ export class Election {
 
   get leads(): boolean {
     return this.#lease !== undefined;
+  }
+
+  /** The errno with which the disk refused the last attempt, if it did: nobody else leads, then. */
+  get obstacle(): string | undefined {
+    return this.#obstacle;
   }
 
   /** Stands for election now and then every ELECTION_POLL_MS, until stopped. */
@@ -82,6 +88,7 @@ export class Election {
     if (this.#lease || this.#stopped) return;
     const { layout } = this.#options;
     const lease: Lease = { release: async () => {} };
+    this.#obstacle = undefined;
     try {
       this.#clearUnusableLease();
       lease.release = await lock(layout.ingesterDir, {
@@ -102,7 +109,9 @@ export class Election {
     } catch (error) {
       // ELOCKED: another leads. System errors: no lease can be had; the next poll tries again, and
       // health reports that nobody leads.
-      if (errnoOf(error) === undefined) throw error;
+      const errno = errnoOf(error);
+      if (errno === undefined) throw error;
+      if (errno !== "ELOCKED") this.#obstacle = errno;
     }
   }
 

@@ -41,7 +41,8 @@ export const LEASE_WAIT_MS = LEASE_STALE_MS + 2 * ELECTION_POLL_MS;
 const TRY_INTERVAL_MS = 500;
 
 /**
- * @throws MemspoolError LEASE_HELD if another process keeps the lease; what `act` throws;
+ * @throws MemspoolError LEASE_HELD if another process keeps the lease, DATA_DIR_UNUSABLE if the disk
+ *   refuses it; what `act` throws;
  *   the signal's reason if it is aborted while waiting
  */
 export async function withLease<T>(
@@ -57,24 +58,39 @@ export async function withLease<T>(
     onLost: () => lost.abort(leaseLost()),
   });
   try {
-    await untilElected(parts.clock, election, options);
+    await untilElected(parts, election, options);
     return await act({ signal: lost.signal, requireHeld: () => lost.signal.throwIfAborted() });
   } finally {
     await election.stop();
   }
 }
 
-async function untilElected(clock: Clock, election: Election, options: LeaseOptions) {
+async function untilElected(
+  { clock, layout }: LeaseParts,
+  election: Election,
+  options: LeaseOptions,
+) {
   const { waitMs = LEASE_WAIT_MS, signal, onWaiting } = options;
   const startedMs = clock.monotonicMs();
   for (let tries = 0; ; tries++) {
     signal?.throwIfAborted();
     if (await election.try()) return;
+    if (election.obstacle !== undefined) throw leaseRefused(layout, election.obstacle);
     if (tries === 0) onWaiting?.();
     const leftMs = waitMs - (clock.monotonicMs() - startedMs);
     if (leftMs <= 0) throw leaseHeld();
     await delay(Math.min(TRY_INTERVAL_MS, leftMs), undefined, { ...(signal && { signal }) });
   }
+}
+
+/** The disk took no lease: full, read-only, or not this user's. */
+export function leaseRefused({ leasePath: path }: QueueLayout, errno: string): MemspoolError {
+  return new MemspoolError(
+    "DATA_DIR_UNUSABLE",
+    `${path} can not be made (${errno}). Nothing was changed. See whether the disk is full or read-only ` +
+      "and belongs to this user (`memspool doctor`), and run it again.",
+    { details: { path, errno } },
+  );
 }
 
 function leaseHeld(): MemspoolError {

@@ -1,4 +1,5 @@
 import { existsSync, mkdirSync, rmdirSync, rmSync, utimesSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { LEASE_STALE_MS } from "../../src/ingest/election.ts";
 import { withLease } from "../../src/ingest/with-lease.ts";
@@ -50,6 +51,18 @@ describe("withLease", () => {
     const staleSeconds = (Date.now() - LEASE_STALE_MS - 1_000) / 1_000;
     const onDead = () => utimesSync(leasePath, staleSeconds, staleSeconds);
     expect(await withLease(parts, { onWaiting: onDead }, act)).toBe("done");
+  });
+
+  it("I6: a lease that the disk refuses is told as that, at once, not as another process's", async () => {
+    const parts = bench();
+    const layout = { ...parts.layout, leasePath: join(parts.layout.dir, "gone", "lease.lock") };
+    let waiting = 0;
+    const options = { onWaiting: () => void waiting++ };
+    await expect(withLease({ ...parts, layout }, options, act)).rejects.toMatchObject({
+      code: "DATA_DIR_UNUSABLE",
+      details: { path: layout.leasePath, errno: "ENOENT" },
+    });
+    expect(waiting).toBe(0);
   });
 
   it("I6: waiting can be interrupted", async () => {
