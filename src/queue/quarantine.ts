@@ -54,7 +54,7 @@ export function quarantine(
     if (!free) {
       // It came here from a segment, too. Whoever brought it may not have come to the fsync.
       syncDirectorySync(fs, dirname(to));
-      unlinkIfThere(fs, from);
+      if (isCopy(fs, from, to)) unlinkIfThere(fs, from);
       return undefined;
     }
     writeReason(parts, to, ulid, reason);
@@ -100,9 +100,10 @@ export function finishMove(
   file: string,
 ): boolean {
   const from = pendingPath(layout, ulid);
-  if (!sameFile(fs, from, join(layout.quarantineDir, file))) return false;
+  const to = join(layout.quarantineDir, file);
+  if (!sameFile(fs, from, to)) return false;
   syncDirectorySync(fs, layout.quarantineDir);
-  unlinkIfThere(fs, from);
+  unlinkMoved(fs, from, to);
   return true;
 }
 
@@ -137,8 +138,16 @@ export function moveAside(fs: DurableFsSync, from: string, to: string): boolean 
   }
   // Crash here: two names of one file; finishMove removes the pending one.
   syncDirectorySync(fs, dirname(to));
-  unlinkIfThere(fs, from);
+  unlinkMoved(fs, from, to);
   return true;
+}
+
+/**
+ * Looks again, right before: the fsync may have taken long, or this process have been stopped in it.
+ * Others can have finished the move and sent the record back into the queue meanwhile, as a copy.
+ */
+function unlinkMoved(fs: DurableFsSync, from: string, to: string): void {
+  if (sameFile(fs, from, to)) unlinkIfThere(fs, from);
 }
 
 function isCopy(fs: DurableFsSync, one: string, other: string): boolean {
