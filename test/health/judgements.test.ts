@@ -176,6 +176,20 @@ describe("ingester, backlog, quarantine", () => {
     });
   });
 
+  it("H1: a full queue is degraded at once, and it is said what happens to captures", () => {
+    const full = (overflow: StatusReport["queue"]["overflow"]) =>
+      judgeBacklog(status({ depth: 50, max_records: 50, oldest_age_ms: 1_000, overflow }));
+    expect(full("reject")).toMatchObject({
+      status: "degraded",
+      detail: "50 pending, the oldest for 1 s; the queue is full, captures are refused",
+      advice: "See whether a server runs; or run: memspool drain",
+    });
+    expect(full("drop-oldest").detail).toContain("the oldest are dropped");
+    expect(full("spill").detail).toContain("the oldest are spilled");
+    const nearly = status({ depth: 49, max_records: 50, oldest_age_ms: 1_000 });
+    expect(judgeBacklog(nearly).status).toBe("ok");
+  });
+
   it("H1: quarantined records are degraded", () => {
     expect(judgeQuarantine(status({})).status).toBe("ok");
     expect(judgeQuarantine(status({ quarantined: 2 }))).toMatchObject({
