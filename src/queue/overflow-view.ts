@@ -23,7 +23,7 @@ import { readSegmentLine, type SegmentName, sortSegments } from "./spill-segment
 import { WatchedNames } from "./watched-names.ts";
 
 /** Beside the bound on pending texts. */
-export const SPILL_TEXT_BYTES_MAX = 32 * 1_048_576;
+const SPILL_TEXT_BYTES_MAX = 32 * 1_048_576;
 
 /** What the spill holds of an id. */
 export type SpilledLook =

@@ -14,7 +14,7 @@ const APPENDED_AT = "2026-03-01T09:30:00.000Z";
 const DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 /** Sorted by number. */
-export function rotUlid(n: number): string {
+function rotUlid(n: number): string {
   let rest = n;
   let text = "";
   for (let digit = 0; digit < 6; digit++) {

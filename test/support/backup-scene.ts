@@ -1,6 +1,6 @@
 /** A data directory with records in every place that a backup covers, and what lies in it. */
-import { mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
-import { dirname, join, relative } from "node:path";
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { join, relative } from "node:path";
 import { restoreLock } from "../../src/app/restore-lock.ts";
 import { type BackupParts, backUp } from "../../src/memory/backup/backup.ts";
 import { type RestoreParts, restore } from "../../src/memory/backup/restore.ts";
@@ -48,9 +48,4 @@ export function filesBelow(directory: string): Map<string, Buffer> {
     if (statSync(path).isFile()) found.set(relative(directory, path), readFileSync(path));
   }
   return found;
-}
-
-export function makeParent(path: string): string {
-  mkdirSync(dirname(path), { recursive: true });
-  return path;
 }

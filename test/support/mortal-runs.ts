@@ -108,7 +108,7 @@ export function copyDisk(prepared: Prepared, home: string): void {
 }
 
 /** Pending names whose file is no whole envelope. */
-export function tornNames(scene: MortalScene): string[] {
+function tornNames(scene: MortalScene): string[] {
   return listIfThere(() => pendingIds(scene)).filter((ulid) => {
     try {
       readEnvelope(nodeDurableFsSync, pendingPath(scene.layout, ulid), ulid);

@@ -9,7 +9,7 @@ import { type QueueLayout, queueLayout } from "../../src/queue/layout.ts";
 import { freshDirectory } from "./fresh-directory.ts";
 
 /** Two lines a file, two backups: the seventh line deletes the first two. */
-export const SMALL_AUDIT: RotationLimits = Object.freeze({
+const SMALL_AUDIT: RotationLimits = Object.freeze({
   fileBytesMax: 620,
   backupsMax: 2,
   totalBytesMax: 100_000,

@@ -56,7 +56,7 @@ export interface RebuildResult {
   ms: number;
 }
 
-export const NAMED_ULIDS_MAX = 20;
+const NAMED_ULIDS_MAX = 20;
 
 /** Counts ids and keeps the first few. */
 export class IdTally {

@@ -7,7 +7,7 @@
 import { MemspoolError } from "../../errors.ts";
 import { inLanes } from "../in-lanes.ts";
 
-export const CAPTURES_AT_ONCE = 32;
+const CAPTURES_AT_ONCE = 32;
 /** Rounds in a row in which nothing found a place. */
 const IDLE_ROUNDS_MAX = 3;
 

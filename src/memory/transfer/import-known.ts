@@ -8,7 +8,8 @@ import type { DurableFs } from "../../platform/durable-fs.ts";
 import { type QueueLayout, quarantinedUlid } from "../../queue/layout.ts";
 import { quarantineNames } from "../../queue/quarantine-list.ts";
 import { readPending, readQuarantined } from "../../queue/read-pending.ts";
-import { readSegment, segmentPath, sortSegments } from "../../queue/spill-segment.ts";
+import { lookAtSegmentFile } from "../../queue/segment-file.ts";
+import { readSegment, sortSegments } from "../../queue/spill-segment.ts";
 import type { MemoryStore } from "../../store/memory-store.ts";
 
 export interface KnownParts {
@@ -53,9 +54,11 @@ async function eachSpilled(
   for (const { name, first, last } of segments) {
     const inside = new Set(ulids.filter((ulid) => first <= ulid && ulid <= last));
     if (inside.size === 0) continue;
-    // Gone: its records are in the store, which is asked next.
-    const file = await fs.read(segmentPath(layout, name)).catch(() => Buffer.alloc(0));
-    for (const { ulid, sha256 } of readSegment(file).envelopes) {
+    const file = await lookAtSegmentFile(fs, layout, name);
+    // Gone: its records are in the store, which is asked next. Not readable now: what it holds may
+    // be captured again, under its id.
+    if (!file?.bytes) continue;
+    for (const { ulid, sha256 } of readSegment(file.bytes).envelopes) {
       if (inside.has(ulid)) add(ulid, sha256);
     }
   }

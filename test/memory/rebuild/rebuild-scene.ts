@@ -110,7 +110,7 @@ export interface StoreDump {
 }
 
 /** Everything but row numbers, in an order of its own. */
-export function dumpStore(file: string): StoreDump {
+function dumpStore(file: string): StoreDump {
   const db = openRaw(file);
   const all = (sql: string) =>
     db
