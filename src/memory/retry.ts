@@ -9,7 +9,7 @@ import { MemspoolError } from "../errors.ts";
 import { SharedDirectorySync } from "../platform/shared-directory-sync.ts";
 import { quarantinedUlid } from "../queue/layout.ts";
 import { quarantineNames } from "../queue/quarantine-list.ts";
-import { returnFromQuarantine } from "../queue/quarantine-return.ts";
+import { type ReturnOutcome, returnFromQuarantine } from "../queue/quarantine-return.ts";
 import { parseSegmentName } from "../queue/spill-segment.ts";
 import { RETRY_COUNT_DEFAULT, RETRY_COUNT_MAX } from "../record/limits.ts";
 import { checkedUlid } from "./get.ts";
@@ -46,9 +46,9 @@ export async function retryQuarantined(parts: RetryParts, input: RetryInput): Pr
             ? await returnFromQuarantine(returnParts, file)
             : queueFull(parts.maxRecords);
       looked++;
-      if (outcome === "returned") {
-        returned++;
-        room--;
+      if (outcome === "returned") returned++;
+      if (outcome === "returned" || isDiskFailure(outcome)) {
+        room--; // after a failure perhaps: rather one place too few
         queue.noteReturned();
       }
       if (outcome !== "gone") outcomes.push(outcomeOf(file, outcome));
@@ -87,6 +87,11 @@ function outcomeOf(file: string, outcome: "returned" | "pending" | MemspoolError
   if (!(outcome instanceof MemspoolError)) return { ulid, state: "pending" };
   const { code, message } = outcome;
   return { ulid, state: "quarantined", error: { code, message } };
+}
+
+/** The disk may have failed after the record was pending. */
+function isDiskFailure(outcome: ReturnOutcome): boolean {
+  return outcome instanceof MemspoolError && outcome.code === "DATA_DIR_UNUSABLE";
 }
 
 function segmentStays(file: string): MemspoolError {

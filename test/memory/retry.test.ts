@@ -200,6 +200,21 @@ describe("retry", () => {
     expect(inQuarantine(bench)).toHaveLength(2);
   });
 
+  it("T10: one that the disk may have taken before it failed has a place", async () => {
+    const bench = await MemoryBench.open({ maxRecords: 3 });
+    const ulids = await bench.capture("a", "b", "c");
+    for (const ulid of ulids.slice(0, 2)) bench.setAside(ulid);
+    await bench.capture("d");
+    bench.disk.fail({ method: "openDirectory", errno: "EIO", pathEnds: "queue" });
+    const { returned, outcomes } = await bench.memory.retry({});
+    expect(returned).toBe(0);
+    expect(outcomes).toMatchObject([
+      { ulid: ulids[0], error: { code: "DATA_DIR_UNUSABLE" } },
+      { ulid: ulids[1], error: { code: "QUEUE_FULL" } },
+    ]);
+    expect(await bench.queue.pendingCount()).toBe(3);
+  });
+
   it("T10: refuses what is no id or no count, and what is not in quarantine", async () => {
     const bench = await MemoryBench.open();
     const { memory } = bench;
