@@ -14,7 +14,7 @@ import { readAudit } from "../queue/audit-read.ts";
 import type { QueueLayout } from "../queue/layout.ts";
 import { quarantinedUlid } from "../queue/layout.ts";
 import { LedgerReader, ledgerNames } from "../queue/ledger-read.ts";
-import { quarantineNames } from "../queue/quarantine-list.ts";
+import { quarantineEntry, quarantineNames } from "../queue/quarantine-list.ts";
 import { SqliteRebuild } from "../store/sqlite/rebuild-sqlite.ts";
 
 export interface RunRebuildParts {
@@ -79,7 +79,11 @@ function idsElsewhere(fs: DurableFs, layout: QueueLayout) {
 
 async function readElsewhere(fs: DurableFs, layout: QueueLayout): Promise<ReadonlySet<string>> {
   const ids = new Set<string>();
-  for (const name of await quarantineNames(fs, layout)) ids.add(quarantinedUlid(name) ?? "");
+  for (const name of await quarantineNames(fs, layout)) {
+    // A second text under an id says nothing of where the first one is.
+    const code = (await quarantineEntry(fs, layout, name))?.code;
+    if (code !== "ULID_CONFLICT") ids.add(quarantinedUlid(name) ?? "");
+  }
   await readAudit(fs, layout, {
     onLine: (line) => {
       if (line.disposition === "dropped") ids.add(line.dropped_ulid);

@@ -16,7 +16,7 @@ import { decodeReason } from "../../queue/reason-file.ts";
 import { SEGMENT_BYTES_MAX } from "../../queue/segment-file.ts";
 import { parseSegmentName } from "../../queue/spill-segment.ts";
 import type { Pass } from "./pass.ts";
-import { QUARANTINED } from "./places.ts";
+import { QUARANTINED, SECOND_TEXT } from "./places.ts";
 
 /** Far more than one has. */
 const REASON_BYTES_MAX = 65_536;
@@ -49,27 +49,27 @@ function quarantineNames(pass: Pass): string[] {
 
 function lookAtEnvelope(pass: Pass, name: string, ulid: string): void {
   const { fs, layout } = pass.parts;
+  const code = reasonCode(pass, name);
   if (pass.hashes) {
     try {
       // Gone: it was sent back to the queue. Whoever looks twice finds it there.
       if (readEnvelope(fs, join(layout.quarantineDir, name), ulid) === undefined) return;
     } catch (error) {
       if (!(error instanceof MemspoolError)) throw error;
-      const kind = wasWhole(pass, name) ? "quarantined_changed" : "quarantined_damaged";
-      pass.findings.add(kind, () => name);
+      const wasWhole = code !== undefined && !code.startsWith("ENVELOPE_");
+      pass.findings.add(wasWhole ? "quarantined_changed" : "quarantined_damaged", () => name);
     }
   }
   pass.count("envelopes");
-  pass.mark(ulid, QUARANTINED);
+  pass.mark(ulid, code === "ULID_CONFLICT" ? SECOND_TEXT : QUARANTINED);
 }
 
-/** As the reason says that was written when it was set aside; without one nobody can tell. */
-function wasWhole(pass: Pass, name: string): boolean {
+/** The code that was written when it was set aside; without one nobody can tell. */
+function reasonCode(pass: Pass, name: string): string | undefined {
   const { fs, layout } = pass.parts;
   const path = reasonPath(join(layout.quarantineDir, name));
   const bytes = readRegularFile(fs, path, REASON_BYTES_MAX);
-  const reason = bytes && decodeReason(bytes);
-  return reason !== undefined && !reason.code.startsWith("ENVELOPE_");
+  return bytes && decodeReason(bytes)?.code;
 }
 
 /** Its good records are in the store by now, or in the queue again; what it can name, it holds. */

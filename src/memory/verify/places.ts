@@ -22,6 +22,9 @@ export const SPILL_AUDITED = 128;
 /** In the done archive: it was in the store once. */
 export const ARCHIVED = 256;
 
+/** Set aside because the id has another text, which is the one to be found. */
+export const SECOND_TEXT = 512;
+
 /** Where a record can be read. */
 const HELD = STORED | ALIASED | PENDING | SPILLED | QUARANTINED;
 /** Where an archived record is, or will be, in the store. */
@@ -60,7 +63,9 @@ export function placeOf(flags: number): keyof PlaceCounts {
   if (flags & SPILLED) return "spilled";
   if (flags & QUARANTINED) return "quarantined";
   if (flags & ARCHIVED) return "missing";
-  return flags & DROPPED ? "dropped" : "missing";
+  if (flags & DROPPED) return "dropped";
+  // Without a line of the ledger nothing says that there was a first text.
+  return (flags & (SECOND_TEXT | LEDGERED)) === SECOND_TEXT ? "quarantined" : "missing";
 }
 
 export interface TallyListeners {
