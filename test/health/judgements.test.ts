@@ -9,31 +9,13 @@ import { judgeStore } from "../../src/health/check-store.ts";
 import { exitCodeOf, healthReport } from "../../src/health/report.ts";
 import { runChecks } from "../../src/health/run-checks.ts";
 import type { HealthCheck, StatusReport } from "../../src/memory/memory.ts";
+import { okStatus } from "../support/fake-memory.ts";
 
 const MIB = 1_048_576;
 
 function status(queue: Partial<StatusReport["queue"]>, ingester = {}) {
-  return {
-    queue: {
-      depth: 0,
-      bytes: 0,
-      oldest_age_ms: null,
-      age_histogram: [],
-      quarantined: 0,
-      spilled: 0,
-      max_records: 10_000,
-      overflow: "spill" as const,
-      ...queue,
-    },
-    ingester: {
-      leader: null,
-      this_process_leads: false,
-      last_batch: null,
-      lag_ms: 0,
-      delayed: null,
-      ...ingester,
-    },
-  };
+  const ok = okStatus();
+  return { queue: { ...ok.queue, ...queue }, ingester: { ...ok.ingester, ...ingester } };
 }
 
 describe("configuration", () => {

@@ -13,6 +13,7 @@ import type {
   StatusReport,
 } from "../../src/memory/memory.ts";
 import { textSha256 } from "../../src/record/content-hash.ts";
+import { okStatus } from "./fake-memory.ts";
 
 export interface FakeApp extends AppModule {
   readonly captured: CaptureInput[];
@@ -37,32 +38,11 @@ const AT = "2026-03-01T09:30:00.000Z";
 
 export function fakeStatus(changes: Partial<StatusReport> = {}): StatusReport {
   return {
+    ...okStatus(),
     version: "0.1.0",
     pid: 42,
     started_at: AT,
     now: AT,
-    state: "ok",
-    reasons: [],
-    data_dir: "/data",
-    project: "",
-    queue: {
-      depth: 0,
-      bytes: 0,
-      oldest_age_ms: null,
-      age_histogram: [],
-      quarantined: 0,
-      spilled: 0,
-      max_records: 10_000,
-      overflow: "spill",
-    },
-    counters: { captured: 0, capture_failures: 0, ingested: 0, duplicates: 0, quarantined: 0 },
-    ingester: {
-      leader: null,
-      this_process_leads: false,
-      last_batch: null,
-      lag_ms: 0,
-      delayed: null,
-    },
     store: { kind: "sqlite", state: "ok", records: 3, bytes: 4_096, error: null },
     ...changes,
   };
