@@ -41,9 +41,11 @@ export interface PruneRequest {
   readonly depth: number;
 }
 
-/** A victim, and the very file that was read. */
+/**
+ * A victim, and the very file that was read. Known by its time: an inode number may come again with
+ * the next file, or differ from look to look where the file system makes it up.
+ */
 interface Victim extends ReadEnvelope {
-  readonly ino: number;
   readonly mtimeMs: number;
 }
 
@@ -124,10 +126,10 @@ async function choose(
 async function readWhole(parts: PruneParts, ulid: string): Promise<Victim | undefined> {
   try {
     const path = pendingPath(parts.layout, ulid);
-    const { kind, bytes: size, ino, mtimeMs } = await parts.fs.facts(path);
+    const { kind, bytes: size, mtimeMs } = await parts.fs.facts(path);
     if (kind !== "file" || size > ENVELOPE_BYTES_MAX) return undefined;
     const bytes = await parts.fs.read(path);
-    return { ...decodeEnvelope(bytes, ulid), bytes, ino, mtimeMs };
+    return { ...decodeEnvelope(bytes, ulid), bytes, mtimeMs };
   } catch (error) {
     if (!(error instanceof MemspoolError) && errnoOf(error) === undefined) throw error;
     return undefined; // not ours to judge here
@@ -170,8 +172,8 @@ async function remove(
 async function unlinkPending({ fs, layout }: PruneParts, victim: Victim): Promise<void> {
   const path = pendingPath(layout, victim.ulid);
   try {
-    const { ino, mtimeMs } = await fs.facts(path);
-    if (ino === victim.ino && mtimeMs === victim.mtimeMs) await fs.unlink(path);
+    const { mtimeMs } = await fs.facts(path);
+    if (mtimeMs === victim.mtimeMs) await fs.unlink(path);
   } catch (error) {
     // Gone: ingested meanwhile. Any other failure leaves it pending as well, which loses nothing
     // and which the next count sees.
