@@ -36,7 +36,9 @@ const EXPLANATIONS: Readonly<Record<string, string>> = {
   readonly:
     "The store can not be written to. Check the owner and mode of its files; captures stay in the queue.",
   perm: "The store's files may not be opened. Check their owner and mode.",
-  cantopen: "The store's file can not be opened. Check that it is a file, its owner and its mode.",
+  cantopen:
+    "The store's file can not be opened. Check that it is a file, its owner and mode, and whether its " +
+    "disk is read-only.",
   corrupt:
     "The store's file is damaged. Stop all servers and run `memspool rebuild`: it makes a new store " +
     "from what can be read, the done archive and the queue.",
