@@ -83,7 +83,8 @@ export async function drainHere(parts: DrainParts, options: DrainOptions): Promi
 const INTERRUPTED =
   "The drain was interrupted; they are drained when a server runs, or by the next drain.";
 const HELD =
-  "They are held by another process, of a newer version of memspool, or arrived meanwhile; see `memspool status`.";
+  "They are held by another process, of a newer version of memspool, or arrived meanwhile. Run it " +
+  "again: a process that died holds them for ten seconds. If they stay, see `memspool doctor`.";
 
 /** Stands for election again and again while another leads. */
 async function drainAsElected(

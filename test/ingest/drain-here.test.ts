@@ -93,6 +93,7 @@ describe("memspool drain where nobody leads", () => {
     const result = await drainHere(parts, {});
     expect(result).toMatchObject({ drained: 1, quarantined: 1, remaining: 1 });
     expect(result.reason).toContain("held by another process");
+    expect(result.reason).toContain("a process that died holds them for ten seconds");
   });
 
   it("I8: says when the store can not be used, and keeps the records", async () => {
