@@ -210,10 +210,9 @@ export class Room {
     if (policy === "reject") return 0;
     const room = Math.min(headroom, maxRecords);
     const known = ulids.length + this.#inFlight.size + this.#unsure;
-    // What the ledger adds to it is bounded: where the clock jumped it says any number, up to
-    // infinity, and nobody may go for that. If it was more, the next count says so.
-    const noted = Math.min(room, this.#estimate() - known);
-    const wanted = Math.min(ulids.length, known + noted - maxRecords + room);
+    // By the listing alone: a line that came to the ledger during it counts twice, and where the
+    // clock jumped the ledger says any number. Nobody may go for that; the next count tells.
+    const wanted = Math.min(ulids.length, known - maxRecords + room);
     if (wanted <= 0) return 0;
     const candidates = ulids.filter((ulid) => !this.#inFlight.has(ulid));
     const pruned = await prune(candidates, wanted, ulids.length);
