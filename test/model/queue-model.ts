@@ -217,10 +217,11 @@ export async function expectFound(model: QueueModel, world: QueueWorld): Promise
 
 function statesOf({ policy }: QueueModel, record: ModelRecord): string[] {
   const { waiting, corrupt, stored, dropped } = record;
-  if (waiting && !corrupt) return policy === "spill" ? ["pending", "spilled"] : ["pending"];
-  if (stored !== "no") return [stored];
-  if (record.setAside + record.setAsideDamaged > 0) return ["quarantined"];
-  // Damaged in the queue, it may lie whole in a segment.
-  if (waiting) return policy === "spill" ? ["pending", "spilled"] : ["pending"];
-  return dropped ? ["dropped"] : ["unknown"];
+  // A repeat of a spilled id is pending as well, and damage there leaves the segment whole.
+  const spilled = waiting && policy === "spill" ? ["spilled"] : [];
+  if (waiting && !corrupt) return ["pending", ...spilled];
+  if (stored !== "no") return [stored, ...spilled];
+  if (record.setAside + record.setAsideDamaged > 0) return ["quarantined", ...spilled];
+  if (waiting) return ["pending", ...spilled];
+  return [dropped ? "dropped" : "unknown"];
 }
