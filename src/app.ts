@@ -167,7 +167,6 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     drain,
     rebuild: async (rebuildOptions: RunRebuildOptions) => {
       const { runRebuild } = await import("./app/run-rebuild.ts");
-      const { storeFile } = paths;
       return runRebuild({ ...shared, storeFile, readFs: nodeDurableFs }, rebuildOptions);
     },
     verify: async (verifyOptions: VerifyOptions) => {

@@ -9,11 +9,14 @@
  * and a segment know, and the segment would then go without it. A conflict and a damaged line are
  * quarantined at once: no attempt can change them.
  */
-import { type MarkState, NO_ATTEMPTS } from "../queue/mark-state.ts";
-import { quarantineBytes } from "../queue/quarantine-spilled.ts";
+import { NO_ATTEMPTS } from "../queue/mark-state.ts";
 import type { ReadEnvelope } from "../queue/read-envelope.ts";
-import { nextAttempt } from "../queue/retry-schedule.ts";
-import { codeOf, reasonOf } from "../queue/set-aside.ts";
+import {
+  type SegmentMemory,
+  type SetAsideSpilled,
+  setAsideSpilled,
+  spendSpilled,
+} from "../queue/segment-memory.ts";
 import { keepBatch } from "../queue/settle.ts";
 import type { SegmentFault } from "../queue/spill-segment.ts";
 import type { MemoryStore } from "../store/memory-store.ts";
@@ -23,22 +26,6 @@ import { leaveAlone } from "./leave-alone.ts";
 
 /** A record that failed alone, for no known reason, is tried again after this. */
 const ALONE_WAIT_MS = 60_000;
-
-/** What is known of a segment that could not go yet. */
-export interface SegmentMemory {
-  /** Ids that need nothing more. */
-  readonly settled: Set<string>;
-  /** Of the settled ones those that are in quarantine, with the reason. */
-  readonly aside: Map<string, { readonly error: unknown; readonly attempts: number }>;
-  /** What failed records have behind them. */
-  readonly states: Map<string, MarkState>;
-  /** Ids that failed alone, for no known reason, and how much was committed by then. */
-  readonly alone: Map<string, number>;
-}
-
-export function newSegmentMemory(): SegmentMemory {
-  return { settled: new Set(), aside: new Map(), states: new Map(), alone: new Map() };
-}
 
 /**
  * @param memory notes what is settled and what has failed
@@ -67,19 +54,19 @@ export async function commitSpilled(
   );
   for (const ulid of inStore) memory.settled.add(ulid);
   const byId = new Map(envelopes.map((envelope) => [envelope.ulid, envelope]));
-  const bytesOf = (ulid: string) => byId.get(ulid)?.bytes ?? Buffer.alloc(0);
+  const recordOf = (ulid: string) => byId.get(ulid) as ReadEnvelope; // the store speaks of these
   const verdicts: Verdict[] = [];
   for (const { ulid, code, existing } of committed.conflicts) {
     const error = conflictError(ulid, code, existing);
     verdicts.push(
-      trySettle(parts, memory, ulid, () => setAside(parts, memory, ulid, bytesOf(ulid), error, 1)),
+      trySettle(parts, ulid, () => setAsideSpilled(parts, memory, recordOf(ulid), error, 1)),
     );
   }
   for (const { ulid, error } of committed.refused) {
     const isTheirs = !isAlone || isRefusal(error) || isKnownToFail(memory, ulid, committedCount);
     verdicts.push(
       isTheirs
-        ? trySettle(parts, memory, ulid, () => spend(parts, memory, ulid, bytesOf(ulid), error))
+        ? trySettle(parts, ulid, () => spendSpilled(parts, memory, recordOf(ulid), error))
         : waitForCompany(parts, memory, ulid, committedCount),
     );
   }
@@ -93,7 +80,7 @@ export async function commitSpilled(
   };
 }
 
-type Verdict = "quarantined" | "there already" | "spent" | "skipped";
+type Verdict = SetAsideSpilled | "spent" | "skipped";
 
 /** Others went in beside it, or after it had failed: the store works, so the failure is its own. */
 function isKnownToFail(memory: SegmentMemory, ulid: string, committedCount: number): boolean {
@@ -115,49 +102,13 @@ function waitForCompany(
   return "skipped";
 }
 
-/** One attempt of a record that is at fault itself; the last leads to quarantine. */
-function spend(
-  parts: SettleBatchParts,
-  memory: SegmentMemory,
-  ulid: string,
-  bytes: Uint8Array,
-  error: unknown,
-): Verdict {
-  const state = memory.states.get(ulid) ?? NO_ATTEMPTS;
-  const faults = state.faults + 1;
-  const next = nextAttempt(faults, parts.attemptsMax);
-  if (next.kind === "quarantine") return setAside(parts, memory, ulid, bytes, error, faults);
-  const code = codeOf(error);
-  const retryAtMs = parts.clock.nowMs() + next.waitMs;
-  memory.states.set(ulid, { attempts: state.attempts + 1, faults, code, retryAtMs });
-  const fields = { ulid, code, attempts: faults, retry_in_ms: next.waitMs };
-  parts.events.emit("envelope_set_aside", fields);
-  return "spent";
-}
-
-/**
- * Makes sure, right before a segment goes, that what was set aside, in this pass or before, still
- * lies in quarantine: somebody may have sent it back into the queue since, and recovery may have
- * taken it from there again because this very segment held it.
- * @throws the system error of the failing call; the segment must stay then
- */
-export function setAsideAgain(
-  parts: SettleBatchParts,
-  memory: SegmentMemory,
-  envelopes: readonly ReadEnvelope[],
-): void {
-  for (const { ulid, bytes } of envelopes) {
-    const known = memory.aside.get(ulid);
-    if (known) quarantineBytes(parts, ulid, bytes, reasonOf(known.error, known.attempts));
-  }
-}
-
 /**
  * Quarantines the lines of a segment that name an id and are no whole envelope.
  * @returns how many were set aside, and whether all are by now
  */
 export function setAsideLines(
   parts: SettleBatchParts,
+  memory: SegmentMemory,
   faults: readonly SegmentFault[],
 ): { quarantined: number; complete: boolean } {
   let quarantined = 0;
@@ -165,7 +116,8 @@ export function setAsideLines(
   for (const { ulid, bytes, error } of faults) {
     if (ulid === undefined) continue; // kept in the segment, which is moved as a whole
     try {
-      if (setAside(parts, undefined, ulid, bytes, error, 1) === "quarantined") quarantined++;
+      const verdict = setAsideSpilled(parts, memory, { ulid, bytes }, error, 1);
+      if (verdict === "quarantined") quarantined++;
     } catch (failure) {
       leaveAlone(parts, ulid, undefined, failure);
       complete = false;
@@ -175,34 +127,11 @@ export function setAsideLines(
 }
 
 /** A disk that fails keeps the segment, and the record in it, for the next pass. */
-function trySettle(
-  parts: SettleBatchParts,
-  memory: SegmentMemory,
-  ulid: string,
-  settle: () => Verdict,
-): Verdict {
+function trySettle(parts: SettleBatchParts, ulid: string, settle: () => Verdict): Verdict {
   try {
-    const verdict = settle();
-    if (verdict !== "spent") memory.settled.add(ulid);
-    return verdict;
+    return settle();
   } catch (error) {
     leaveAlone(parts, ulid, undefined, error);
     return "skipped";
   }
-}
-
-function setAside(
-  parts: SettleBatchParts,
-  memory: SegmentMemory | undefined,
-  ulid: string,
-  bytes: Uint8Array,
-  error: unknown,
-  attempts: number,
-): Verdict {
-  const reason = reasonOf(error, attempts);
-  const file = quarantineBytes(parts, ulid, bytes, reason);
-  memory?.aside.set(ulid, { error, attempts });
-  if (file === undefined) return "there already";
-  parts.events.emit("capture_quarantined", { ulid, code: reason.code, attempts });
-  return "quarantined";
 }

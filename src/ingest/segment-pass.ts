@@ -21,6 +21,7 @@ import {
 } from "../queue/quarantine-spilled.ts";
 import type { ReadEnvelope } from "../queue/read-envelope.ts";
 import { listSegmentsSync, readSegmentFile } from "../queue/segment-file.ts";
+import { SegmentMemories, type SegmentMemory, setAsideAgain } from "../queue/segment-memory.ts";
 import {
   readSegment,
   type SegmentContent,
@@ -32,13 +33,7 @@ import { BATCH_READ_BYTES_MAX } from "./batch.ts";
 import type { SettleBatchParts } from "./commit-and-settle.ts";
 import { addSettled, emptyOutcome, type PassDrive, type PassOutcome } from "./drain-pass.ts";
 import { leaveAlone } from "./leave-alone.ts";
-import {
-  commitSpilled,
-  newSegmentMemory,
-  type SegmentMemory,
-  setAsideAgain,
-  setAsideLines,
-} from "./segment-commit.ts";
+import { commitSpilled, setAsideLines } from "./segment-commit.ts";
 
 export interface SegmentPassParts extends SettleBatchParts {
   readonly clock: Clock;
@@ -54,8 +49,7 @@ interface ReadSegment {
 
 export class SegmentPass {
   readonly #parts: SegmentPassParts;
-  /** Of segments that could not go yet. */
-  readonly #memories = new Map<string, SegmentMemory>();
+  readonly #memories = new SegmentMemories();
   /** Segments in which nothing but records of a newer program is left to do, with their number. */
   readonly #leftToNewer = new Map<string, number>();
 
@@ -82,8 +76,9 @@ export class SegmentPass {
 
   /** What another ingester finished needs no memory. */
   #forgetAllBut(names: ReadonlySet<string>): void {
-    for (const known of [this.#memories, this.#leftToNewer]) {
-      for (const name of known.keys()) if (!names.has(name)) known.delete(name);
+    this.#memories.keepOnly(names);
+    for (const name of this.#leftToNewer.keys()) {
+      if (!names.has(name)) this.#leftToNewer.delete(name);
     }
   }
 
@@ -95,8 +90,7 @@ export class SegmentPass {
   ): Promise<void> {
     const read = this.#read(segment, outcome);
     if (!read) return;
-    const memory = this.#memories.get(segment.name) ?? newSegmentMemory();
-    this.#memories.set(segment.name, memory);
+    const memory = this.#memories.of(segment);
     const { envelopes } = read.content;
     const waits = (ulid: string) =>
       !dueOrNot && isWaiting(memory.states.get(ulid) ?? NO_ATTEMPTS, this.#parts.clock.nowMs());
@@ -112,7 +106,7 @@ export class SegmentPass {
       await nextTurn(); // a stop may be waiting
     }
     if (!envelopes.every(({ ulid }) => memory.settled.has(ulid))) return;
-    this.#finish(read, outcome, drive, () => setAsideAgain(this.#parts, memory, envelopes));
+    this.#finish(read, memory, outcome, drive);
   }
 
   /** undefined if there is nothing to do with it now. */
@@ -136,22 +130,22 @@ export class SegmentPass {
   }
 
   /** All whole records are settled: what becomes of the file. */
-  #finish(read: ReadSegment, outcome: PassOutcome, drive: PassDrive, makeSure: () => void): void {
-    const { segment, newer } = read;
+  #finish(read: ReadSegment, memory: SegmentMemory, outcome: PassOutcome, drive: PassDrive): void {
+    const { segment, content, newer } = read;
     const before = outcome.quarantined;
-    const damage = segmentDamage(segment, read.content);
+    const damage = segmentDamage(segment, content);
     try {
-      makeSure();
+      setAsideAgain(this.#parts, memory, content.envelopes);
       if (newer.length > 0) {
         outcome.skipped += newer.length;
         this.#leftToNewer.set(segment.name, newer.length);
         this.#tellOfNewer(segment, newer[0] as SegmentFault);
       } else if (damage) {
-        if (!this.#setAside(read, damage, outcome)) return;
+        if (!this.#setAside(read, memory, damage, outcome)) return;
       } else {
         unlinkIfThere(this.#parts.fs, segmentPath(this.#parts.layout, segment.name));
       }
-      this.#memories.delete(segment.name);
+      this.#memories.forget(segment);
     } catch (error) {
       leaveAlone(this.#parts, segment.first, undefined, error);
       outcome.skipped += segment.count;
@@ -171,10 +165,11 @@ export class SegmentPass {
   /** False if a line of it could not be set aside now. */
   #setAside(
     { segment, damaged }: ReadSegment,
+    memory: SegmentMemory,
     damage: SegmentDamage,
     outcome: PassOutcome,
   ): boolean {
-    const lines = setAsideLines(this.#parts, damaged);
+    const lines = setAsideLines(this.#parts, memory, damaged);
     outcome.quarantined += lines.quarantined;
     if (!lines.complete) return false;
     if (!quarantineSegment(this.#parts, segment, damage.reason)) return true;

@@ -33,6 +33,8 @@ export interface Claim {
   fail(state: MarkState): void;
   /** Removes the mark, if it is still ours. */
   release(): void;
+  /** Lets go without a verdict: a mark that remembers attempts stays, as it was. */
+  giveBack(): void;
 }
 
 export class Claims {
@@ -104,7 +106,7 @@ export class Claims {
 
   #claim(ulid: string, state: MarkState): Claim {
     this.#active.add(ulid);
-    return {
+    const claim: Claim = {
       ulid,
       state,
       touch: () => this.#touch(ulid),
@@ -127,7 +129,12 @@ export class Claims {
         this.#own.delete(ulid);
         if (ours) ignoreMissing(() => this.#fs.unlink(markPath(this.#layout, ulid)));
       },
+      giveBack: () => {
+        if (state.attempts === 0) claim.release();
+        else claim.fail(state);
+      },
     };
+    return claim;
   }
 
   #content(state: MarkState): string {

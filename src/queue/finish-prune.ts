@@ -7,20 +7,15 @@
  * one that was imported or sent back since. A record whose mark
  * another process holds is left to it. Repeating it is harmless.
  */
-import {
-  type DurableFsSync,
-  factsIfThere,
-  readRegularFile,
-  unlinkIfThere,
-} from "../platform/durable-fs-sync.ts";
+import { type DurableFsSync, factsIfThere, unlinkIfThere } from "../platform/durable-fs-sync.ts";
 import { errnoOf } from "../platform/errno.ts";
 import type { AuditLine } from "./audit-line.ts";
 import { auditTail } from "./audit-read.ts";
 import type { Claims } from "./claim.ts";
 import { pendingPath, type QueueLayout } from "./layout.ts";
 import { type ReadEnvelope, readEnvelope } from "./read-envelope.ts";
-import { SEGMENT_BYTES_MAX } from "./segment-file.ts";
-import { readSegment, segmentPath, sortSegments } from "./spill-segment.ts";
+import { listSegmentsSync, readSegmentFile } from "./segment-file.ts";
+import { readSegment, segmentPath } from "./spill-segment.ts";
 
 export interface FinishPruneParts {
   readonly fs: DurableFsSync;
@@ -75,8 +70,8 @@ function finishOne(
           isStillSpilled(fs, envelope, spilled));
     if (isTheSame) unlinkIfThere(fs, pendingPath(layout, ulid));
   } finally {
-    if (isTheSame || claim.state.attempts === 0) claim.release();
-    else claim.fail(claim.state);
+    if (isTheSame) claim.release();
+    else claim.giveBack();
   }
   return isTheSame;
 }
@@ -115,13 +110,12 @@ function spilledEnvelopes(
     .map(({ dropped_ulid: ulid }) => ulid);
   const found = new Map<string, SpilledEnvelope>();
   if (wanted.length === 0) return found;
-  for (const { name, first, last } of sortSegments(fs.names(layout.overflowDir))) {
+  for (const { name, first, last } of listSegmentsSync(fs, layout)) {
     if (!wanted.some((ulid) => ulid >= first && ulid <= last)) continue;
-    const path = segmentPath(layout, name);
-    const file = readIfThere(fs, path);
+    const file = readIfThere(fs, layout, name);
     if (!file) continue;
     for (const { ulid, bytes } of readSegment(file).envelopes) {
-      if (audited.has(ulid)) found.set(ulid, { bytes, path });
+      if (audited.has(ulid)) found.set(ulid, { bytes, path: segmentPath(layout, name) });
     }
   }
   return found;
@@ -140,9 +134,9 @@ function readIfWhole(
   }
 }
 
-function readIfThere(fs: DurableFsSync, path: string): Buffer | undefined {
+function readIfThere(fs: DurableFsSync, layout: QueueLayout, name: string): Buffer | undefined {
   try {
-    return readRegularFile(fs, path, SEGMENT_BYTES_MAX);
+    return readSegmentFile(fs, layout, name);
   } catch (error) {
     if (errnoOf(error) === undefined) throw error;
     return undefined; // not readable now: its records stay pending too

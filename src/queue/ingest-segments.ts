@@ -5,9 +5,9 @@
  * Guarantees: a segment is removed only when the handler has returned for each of its records, or
  * the record is durable in quarantine; a failed record stays in its segment and stops nobody. While
  * a segment is worked on, the mark of its oldest record is held and touched, however short each
- * handler is, so that other processes that use marks pass it over. Does not guarantee one call of the handler a record: after
- * a crash, or in another process, all of a segment that is still there are handed out again, and
- * attempts count from one.
+ * handler is, so that other processes that use marks pass it over. Does not guarantee one call of
+ * the handler a record: after a crash, or in another process, all of a segment that is still there
+ * are handed out again, and attempts count from one.
  */
 import { CaptureQueueSchemaError, MemspoolError } from "../errors.ts";
 import { unlinkIfThere } from "../platform/durable-fs-sync.ts";
@@ -16,12 +16,16 @@ import { type Claim, type Claims, MARK_TOUCH_MS } from "./claim.ts";
 import type { HighWater } from "./high-water.ts";
 import { type LedgerSync, oldestAppendMs } from "./ledger-sync.ts";
 import { isWaiting, type MarkState, NO_ATTEMPTS } from "./mark-state.ts";
-import { quarantineBytes, quarantineSegment, segmentDamage } from "./quarantine-spilled.ts";
+import { quarantineSegment, segmentDamage } from "./quarantine-spilled.ts";
 import type { ReadEnvelope } from "./read-envelope.ts";
-import { withReserve } from "./reserve.ts";
-import { nextAttempt } from "./retry-schedule.ts";
 import { listSegmentsSync, readSegmentFile } from "./segment-file.ts";
-import { codeOf, isPermanent, reasonOf, type SetAsideParts } from "./set-aside.ts";
+import {
+  SegmentMemories,
+  type SegmentMemory,
+  setAsideAgain,
+  spendSpilled,
+} from "./segment-memory.ts";
+import { isPermanent, type SetAsideParts } from "./set-aside.ts";
 import {
   readSegment,
   type SegmentContent,
@@ -43,17 +47,9 @@ export interface SegmentsDrive {
   readonly onFailure: (error: unknown) => void;
 }
 
-/** What this process knows of a segment that could not go yet. */
-interface SegmentMemory {
-  readonly settled: Set<string>;
-  /** Of the settled ones those that are in quarantine, with the failure and the attempts. */
-  readonly aside: Map<string, { readonly error: unknown; readonly attempts: number }>;
-  readonly states: Map<string, MarkState>;
-}
-
 export class IngestSegments {
   readonly #parts: IngestSegmentsParts;
-  readonly #memories = new Map<string, SegmentMemory>();
+  readonly #memories = new SegmentMemories();
 
   constructor(parts: IngestSegmentsParts) {
     this.#parts = parts;
@@ -62,8 +58,7 @@ export class IngestSegments {
   /** @throws the system error of the overflow directory; all others go to `onFailure` */
   async run(drive: SegmentsDrive): Promise<void> {
     const segments = listSegmentsSync(this.#parts.fs, this.#parts.layout);
-    const names = new Set(segments.map(({ name }) => name));
-    for (const name of this.#memories.keys()) if (!names.has(name)) this.#memories.delete(name);
+    this.#memories.keepOnly(new Set(segments.map(({ name }) => name)));
     for (const segment of segments) {
       try {
         await this.#ingest(segment, drive);
@@ -80,7 +75,7 @@ export class IngestSegments {
     try {
       const file = readSegmentFile(fs, layout, segment.name);
       if (!file) return; // gone since we listed
-      const memory = this.#memoryOf(segment);
+      const memory = this.#memories.of(segment);
       const content = readSegment(file);
       const touch = this.#toucher(claim);
       for (const envelope of content.envelopes) {
@@ -91,8 +86,7 @@ export class IngestSegments {
       const isDone = content.envelopes.every(({ ulid }) => memory.settled.has(ulid));
       if (isDone) this.#finish(segment, content, memory, drive);
     } finally {
-      if (claim.state.attempts === 0) claim.release();
-      else claim.fail(claim.state); // the mark of a pending twin that failed before
+      claim.giveBack(); // it may be the mark of a pending twin that failed before
     }
   }
 
@@ -128,46 +122,19 @@ export class IngestSegments {
   }
 
   #fail(envelope: ReadEnvelope, state: MarkState, memory: SegmentMemory, error: unknown): void {
-    const { clock, events, attemptsMax } = this.#parts;
     const { ulid } = envelope;
-    const attempts = state.attempts + 1;
     if (!isPermanent(error)) {
-      memory.states.set(ulid, { attempts, faults: state.faults });
+      memory.states.set(ulid, { attempts: state.attempts + 1, faults: state.faults });
       return;
     }
-    const faults = state.faults + 1;
-    const code = codeOf(error);
-    const next = nextAttempt(faults, attemptsMax);
-    if (next.kind === "quarantine") {
-      this.#setAside(envelope, memory, error, faults);
-      return;
-    }
-    const { waitMs } = next;
-    memory.states.set(ulid, { attempts, faults, code, retryAtMs: clock.nowMs() + waitMs });
-    events.emit("envelope_set_aside", { ulid, code, attempts: faults, retry_in_ms: waitMs });
-  }
-
-  /** A disk that takes nothing keeps the record in its segment, and stops none of the others. */
-  #setAside(envelope: ReadEnvelope, memory: SegmentMemory, error: unknown, attempts: number): void {
-    const { ulid } = envelope;
     try {
-      if (this.#quarantine(envelope, error, attempts)) {
-        this.#parts.events.emit("capture_quarantined", { ulid, code: codeOf(error), attempts });
-      }
-      memory.aside.set(ulid, { error, attempts });
-      memory.settled.add(ulid);
+      spendSpilled(this.#parts, memory, envelope, error);
     } catch (failure) {
+      // A disk that takes nothing keeps the record in its segment, and stops none of the others.
       const errno = errnoOf(failure);
       if (errno === undefined) throw failure;
       this.#parts.events.emit("envelope_read_failed", { ulid, errno });
     }
-  }
-
-  /** False if these bytes lay there already. */
-  #quarantine({ ulid, bytes }: ReadEnvelope, error: unknown, attempts: number): boolean {
-    const parts = this.#parts;
-    const act = () => quarantineBytes(parts, ulid, bytes, reasonOf(error, attempts));
-    return withReserve(parts, act) !== undefined;
   }
 
   #finish(
@@ -182,12 +149,7 @@ export class IngestSegments {
       drive.onFailure(newer.error); // a newer program reads it; the others are not handed out again
       return;
     }
-    // Somebody may have sent it back into the queue since, and recovery may have taken it from there
-    // again because this very segment held it.
-    for (const envelope of content.envelopes) {
-      const known = memory.aside.get(envelope.ulid);
-      if (known) this.#quarantine(envelope, known.error, known.attempts);
-    }
+    setAsideAgain(this.#parts, memory, content.envelopes);
     ledger.sync(oldestAppendMs(content.envelopes));
     highWater.record(content.envelopes.map(({ ulid }) => ulid));
     const damage = segmentDamage(segment, content);
@@ -203,16 +165,6 @@ export class IngestSegments {
       });
       drive.onFailure(new MemspoolError(code, message, { details: { segment: segment.name } }));
     }
-    this.#memories.delete(segment.name);
-  }
-
-  #memoryOf({ name }: SegmentName): SegmentMemory {
-    const memory = this.#memories.get(name) ?? {
-      settled: new Set(),
-      aside: new Map(),
-      states: new Map(),
-    };
-    this.#memories.set(name, memory);
-    return memory;
+    this.#memories.forget(segment);
   }
 }

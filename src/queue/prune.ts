@@ -139,8 +139,8 @@ async function readWhole(parts: PruneParts, ulid: string): Promise<Victim | unde
 /** A mark that stays keeps what it said of attempts. */
 function letGo(claim: Claim, isGone: boolean): void {
   try {
-    if (isGone || claim.state.attempts === 0) claim.release();
-    else claim.fail(claim.state);
+    if (isGone) claim.release();
+    else claim.giveBack();
   } catch (error) {
     // The mark grows stale. The others must be let go too: nobody else would do it.
     if (errnoOf(error) === undefined) throw error;
