@@ -12,7 +12,9 @@ const turn: Turn = {
 
 describe("turnKey", () => {
   it("is pinned: what a hook stored must meet what an import finds years later", () => {
-    expect(turnKey(turn)).toMatchInlineSnapshot(`"turn:claude-code:df9e9d8607e483eb6109d1babe18a848:user:5f9a2b795615ba6a3d5455fd5624d773:1"`);
+    expect(turnKey(turn)).toMatchInlineSnapshot(
+      `"turn:claude-code:df9e9d8607e483eb6109d1babe18a848:user:5f9a2b795615ba6a3d5455fd5624d773:1"`,
+    );
   });
 
   it("differs by client, session, role, words and count", () => {
