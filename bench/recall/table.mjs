@@ -8,10 +8,14 @@ const signed = (value) => `${value < 0 ? "−" : "+"}${Math.abs(value * 100).toF
 
 /** @param rows arrays of cells; the first row is the head, the first column is text */
 function align(rows) {
-  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => [...row[column]].length)));
+  const widths = rows[0].map((_, column) =>
+    Math.max(...rows.map((row) => [...row[column]].length)),
+  );
   return rows.map((row) =>
     row
-      .map((cell, column) => (column === 0 ? cell.padEnd(widths[0]) : cell.padStart(widths[column])))
+      .map((cell, column) =>
+        column === 0 ? cell.padEnd(widths[0]) : cell.padStart(widths[column]),
+      )
       .join("  ")
       .trimEnd(),
   );
