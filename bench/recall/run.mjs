@@ -51,10 +51,20 @@ if ((given.data === undefined) !== (given.questions === undefined)) {
   refuse("--data and --questions go together: a data set of your own and what to ask it");
 }
 const own = given.data !== undefined;
-if (given["show-misses"] && !own && given.half !== "dev") {
+if (given["show-misses"] && (own ? namesHeldOut() : given.half !== "dev")) {
   refuse("--show-misses is for the dev half: whoever sees the others' misses tunes on them");
 }
 const kinds = given.kind?.split(",");
+
+/** Whether the data set that was named is the held-out half. */
+function namesHeldOut() {
+  const kept = [here("data/held-out"), here("questions-held-out.jsonl")].map((path) =>
+    realpathSync(path),
+  );
+  return [given.data, given.questions].some((path) =>
+    kept.some((each) => realpathSync(path) === each || realpathSync(path).startsWith(`${each}/`)),
+  );
+}
 
 /** What is run: a name, the turns, and the questions of the kinds asked for. */
 function dataSets() {
