@@ -6,6 +6,8 @@ import { turnKey } from "./dataset.mjs";
 
 const DIST = fileURLToPath(new URL("../../dist/", import.meta.url));
 const BATCH_COUNT_MAX = 100;
+/** Below the queue's bound, beyond which it would spill. */
+const PENDING_COUNT_MAX = 5_000;
 const ROLES = new Set(["user", "assistant", "system", "tool"]);
 const PROJECT = "recall";
 
@@ -41,17 +43,8 @@ export async function openMemory(home, turns) {
   const { config } = await loadConfig({ env: { HOME: home }, flags: { home, project: PROJECT } });
   const app = await createApp(config);
   const keys = new Map();
-  for (let next = 0; next < turns.length; next += BATCH_COUNT_MAX) {
-    const batch = turns.slice(next, next + BATCH_COUNT_MAX);
-    const outcomes = await app.memory.captureBatch(batch.map(recordOf));
-    for (const [index, { ulid, error }] of outcomes.entries()) {
-      if (error) throw new Error(`${turnKey(batch[index])} was not captured: ${error.message}`);
-      keys.set(ulid, turnKey(batch[index]));
-    }
-  }
-  const { drained, remaining, quarantined } = await app.drain({});
-  if (drained !== turns.length || remaining > 0 || quarantined > 0) {
-    throw new Error(`${drained} of ${turns.length} turns were drained, ${quarantined} at fault`);
+  for (let next = 0; next < turns.length; next += PENDING_COUNT_MAX) {
+    await captureAndDrain(app, turns.slice(next, next + PENDING_COUNT_MAX), keys);
   }
   return {
     async search(question, input, limit) {
@@ -64,4 +57,20 @@ export async function openMemory(home, turns) {
     },
     close: () => app.close(),
   };
+}
+
+/** Adds each record's id and the key of its turn. */
+async function captureAndDrain(app, turns, keys) {
+  for (let next = 0; next < turns.length; next += BATCH_COUNT_MAX) {
+    const batch = turns.slice(next, next + BATCH_COUNT_MAX);
+    const outcomes = await app.memory.captureBatch(batch.map(recordOf));
+    for (const [index, { ulid, error }] of outcomes.entries()) {
+      if (error) throw new Error(`${turnKey(batch[index])} was not captured: ${error.message}`);
+      keys.set(ulid, turnKey(batch[index]));
+    }
+  }
+  const { drained, remaining, quarantined } = await app.drain({});
+  if (drained !== turns.length || remaining > 0 || quarantined > 0) {
+    throw new Error(`${drained} of ${turns.length} turns were drained, ${quarantined} at fault`);
+  }
 }

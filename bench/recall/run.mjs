@@ -1,4 +1,5 @@
-// `npm run bench:recall [-- --half=dev|held-out|both] [--kind=NAMES] [--ablate] [--show-misses] [--json]`
+// `npm run bench:recall [-- --half=dev|held-out|both] [--kind=NAMES] [--by=lang] [--ablate]
+//   [--show-misses] [--json]`
 // `npm run bench:recall -- --data=PATH --questions=FILE …` measures another data set of the same form.
 // Captures a data set into a fresh home, asks its questions through the search of the MCP tool, and
 // prints how much of the evidence comes back, beside SQLite's FTS5 over the same turns. Each half is
@@ -12,7 +13,7 @@ import { BASELINES, openBaseline } from "./baseline.mjs";
 import { HALVES, readQuestions, readTurns, turnKey } from "./dataset.mjs";
 import { openMemory } from "./memory-under-test.mjs";
 import { figuresOf, meanFigures, pairedBootstrap } from "./metrics.mjs";
-import { differenceLines, kindLines, overallLines } from "./table.mjs";
+import { differenceLines, groupLines, overallLines } from "./table.mjs";
 import { searchVariants } from "./variants.mjs";
 
 const LIMIT = 20;
@@ -32,6 +33,7 @@ function options() {
       options: {
         half: { type: "string", default: "dev" },
         kind: { type: "string" },
+        by: { type: "string", default: "kind" },
         data: { type: "string" },
         questions: { type: "string" },
         ablate: { type: "boolean", default: false },
@@ -47,6 +49,7 @@ function options() {
 
 const given = options();
 if (![...HALVES, "both"].includes(given.half)) refuse("--half is dev, held-out or both");
+if (!["kind", "lang"].includes(given.by)) refuse("--by is kind or lang");
 if ((given.data === undefined) !== (given.questions === undefined)) {
   refuse("--data and --questions go together: a data set of your own and what to ask it");
 }
@@ -95,18 +98,19 @@ async function ask(name, questions, search) {
   return { name, answers, msEach };
 }
 
-/** Adds means in all and by kind. */
+/** Adds means in all and by kind, or by language. */
 function summary({ name, answers, msEach }) {
-  const present = [...new Set(answers.map(({ kind }) => kind))].sort();
+  const groupOf = (answer) => answer[given.by] ?? "unknown";
+  const present = [...new Set(answers.map(groupOf))].sort();
   return {
     name,
     msEach,
     all: meanFigures(answers.map(({ figures }) => figures)),
-    byKind: Object.fromEntries(
-      present.map((kind) => {
-        const some = answers.filter((answer) => answer.kind === kind);
+    groups: Object.fromEntries(
+      present.map((group) => {
+        const some = answers.filter((answer) => groupOf(answer) === group);
         return [
-          kind,
+          group,
           { count: some.length, figures: meanFigures(some.map(({ figures }) => figures)) },
         ];
       }),
@@ -153,7 +157,7 @@ function print({ name, turns, searches, baselines }) {
       `${first.msEach.toFixed(1)} ms a search`,
     ...overallLines(systems).map((line) => `  ${line}`),
     "",
-    ...kindLines(first, plain).map((line) => `  ${line}`),
+    ...groupLines(given.by, first, plain).map((line) => `  ${line}`),
     "",
     ...differenceLines([
       ...compare(shipped, baselines[0]),
@@ -190,6 +194,13 @@ function document(result) {
 }
 
 const dir = mkdtempSync(join(realpathSync(tmpdir()), "memspool-recall-"));
+const removeDir = () => rmSync(dir, { recursive: true, force: true });
+for (const signal of ["SIGINT", "SIGTERM"]) {
+  process.on(signal, () => {
+    removeDir();
+    process.exit(1);
+  });
+}
 try {
   const sets = dataSets();
   mkdirSync(join(dir, "source"));
@@ -205,6 +216,9 @@ try {
     }
   }
   if (given.json) console.log(JSON.stringify(documents, null, 2));
+} catch (error) {
+  console.error(error.message);
+  process.exitCode = 1;
 } finally {
-  rmSync(dir, { recursive: true, force: true });
+  removeDir();
 }

@@ -29,15 +29,15 @@ export function overallLines(systems) {
   ]);
 }
 
-/** One line a kind: how many questions, then the figures of ours, then recall@10 of the baseline. */
-export function kindLines(ours, theirs) {
+/** One line a group: how many questions, then the figures of ours, then recall@10 of the baseline. */
+export function groupLines(by, ours, theirs) {
   return align([
-    ["kind", "questions", ...COLUMNS, `recall@10 ${theirs.name}`],
-    ...Object.entries(ours.byKind).map(([kind, { count, figures }]) => [
-      kind,
+    [by, "questions", ...COLUMNS, `recall@10 ${theirs.name}`],
+    ...Object.entries(ours.groups).map(([group, { count, figures }]) => [
+      group,
       String(count),
       ...COLUMNS.map((column) => percent(figures[column])),
-      percent(theirs.byKind[kind].figures["recall@10"]),
+      percent(theirs.groups[group].figures["recall@10"]),
     ]),
   ]);
 }
