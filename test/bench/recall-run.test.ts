@@ -30,16 +30,16 @@ beforeAll(() => {
       { session: "t", turn: 1, at: "2025-03-01", text: "Nothing of the kind was ever said." },
     ]),
   );
-  const ask = (id: string, question: string, turns: readonly number[]) => ({
+  const ask = (id: string, question: string, names: readonly string[]) => ({
     ...{ id, kind: "single-fact", lang: "en", question },
-    evidence: turns.map((turn) => ({ session: "s", turn })),
+    evidence: names.map((name) => ({ session: name.charAt(0), turn: Number(name.slice(1)) })),
   });
   writeFileSync(
     questions,
     lines([
-      ask("found", "heron reeds", [1]),
-      ask("half", "lighthouse keeper", [1, 2]),
-      ask("missed", "zeppelin", [1]),
+      ask("found", "heron reeds", ["s1"]),
+      ask("half", "lighthouse keeper", ["s2", "t1"]),
+      ask("missed", "zeppelin", ["s1"]),
     ]),
   );
 });
