@@ -11,7 +11,7 @@ import { readingDisk } from "./reading-disk.ts";
 import { receiptOf } from "./receipt.ts";
 import { recentRecords } from "./recent.ts";
 import { retryQuarantined } from "./retry.ts";
-import { Search } from "./search.ts";
+import type { Search } from "./search.ts";
 import { statusReport } from "./status.ts";
 
 /**
@@ -20,12 +20,17 @@ import { statusReport } from "./status.ts";
  */
 export function createMemory(parts: MemoryParts, changes: ChangeSignal): Memory {
   const captures = new Captures(parts);
-  const search = new Search(parts);
+  let searching: Promise<Search> | undefined;
+  // Languages and ranking are loaded by the first question: a start must not wait for them.
+  const searcher = () => {
+    searching ??= import("./search.ts").then(({ Search }) => new Search(parts));
+    return searching;
+  };
   const audit = new AuditPages(parts);
   return {
     capture: (input) => captures.capture(input),
     captureBatch: (inputs) => captures.captureBatch(inputs),
-    search: (input) => readingDisk(() => search.search(input)),
+    search: (input) => readingDisk(async () => (await searcher()).search(input)),
     get: (input) => readingDisk(() => getRecord(parts, input)),
     recent: (input) => readingDisk(() => recentRecords(parts, input)),
     receipt: (ulid) => readingDisk(() => receiptOf(parts, ulid)),

@@ -17,6 +17,7 @@ import type {
   RetryInput,
   RetryResult,
 } from "./queue-shapes.ts";
+import type { LiftSwitches } from "./search-lifts.ts";
 
 export type {
   AuditEntryView,
@@ -73,6 +74,12 @@ export interface SearchInput extends FilterInput {
   query: string;
   limit?: number | undefined;
   cursor?: string | undefined;
+  /** Turns of the session to show before and after each hit, at most CONTEXT_TURNS_MAX. */
+  context?: number | undefined;
+  /** Adds to each hit why it stands where it does. */
+  explain?: boolean | undefined;
+  /** Steps of the ranking to switch off, for measuring them. */
+  lifts?: LiftSwitches | undefined;
 }
 
 /** A record without its full text. */
@@ -95,6 +102,29 @@ export interface RecordSummary {
 
 export interface SearchHit extends RecordSummary {
   score: number;
+  /** What was said before and after it, when asked for. */
+  before?: ContextTurn[];
+  after?: ContextTurn[];
+  explain?: HitExplanation;
+}
+
+/** A turn beside a hit. */
+export type ContextTurn = Pick<
+  RecordSummary,
+  "ulid" | "at" | "role" | "source" | "snippet" | "total_chars"
+>;
+
+export interface HitExplanation {
+  /** The sum over the words. */
+  bm25: number;
+  /** Words of the question that the text holds, and what each adds. */
+  words: { word: string; score: number; stop_word?: boolean; spelled_as?: string[] }[];
+  /** Words that it does not hold. */
+  missing?: string[];
+  /** Name of each step that changed the score → its factor, or what neighbours or session added. */
+  steps: Record<string, number>;
+  /** Dates that were found in the question. */
+  dates?: number;
 }
 
 /** What an answer could not look at, if anything. */

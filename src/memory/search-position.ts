@@ -4,13 +4,16 @@
  * Guarantees: the cursor holds all that decides the order of the pages, so a record has the same
  * score on each of them, however many arrive or move meanwhile, and a page begins exactly behind
  * the last record of the one before even if that one is gone. Fits CURSOR_CHARS_MAX for a question
- * of QUERY_TERM_COUNT_MAX terms and 99,999,999 records.
+ * of QUESTION_WORD_COUNT_MAX words and 99,999,999 records.
  */
 import { z } from "zod";
 import { ulidSchema } from "../record/memory-record.ts";
-import type { TermStatistics } from "../text/rank.ts";
-import { QUERY_TERM_COUNT_MAX } from "../text/terms.ts";
+import { QUESTION_WORD_COUNT_MAX } from "../text/question.ts";
+import { WORD_CHARS_MAX } from "../text/spelling.ts";
+import { SPELLED_COUNT_MAX, type Spellings } from "./asked-words.ts";
 import { decodeCursor, encodeCursor, invalidCursor } from "./cursor.ts";
+
+const word = z.string().max(WORD_CHARS_MAX);
 
 const positionSchema = z.strictObject({
   /** Hash of the question. */
@@ -20,11 +23,22 @@ const positionSchema = z.strictObject({
   k: z.number(),
   /** No record with a greater id belongs to these pages, nor lowers one that does. */
   m: ulidSchema,
-  /** Record count, mean term count, and the number of records that hold each term. */
-  s: z.array(z.number().nonnegative()).max(QUERY_TERM_COUNT_MAX + 2),
+  /** Record count, mean term count, and the number of records that hold each word. */
+  s: z.array(z.number().nonnegative()).max(QUESTION_WORD_COUNT_MAX + 2),
+  /** Misspelt words, each before those that it was taken for. */
+  a: z.array(z.array(word).max(4)).max(SPELLED_COUNT_MAX).optional(),
 });
 
 export type SearchPosition = z.infer<typeof positionSchema>;
+
+/** What weighs the words of a question, as it was at the first page. */
+export interface Weighing {
+  readonly recordCount: number;
+  readonly termCountMean: number;
+  /** How many records hold each word. */
+  readonly held: readonly number[];
+  readonly spellings: Spellings;
+}
 
 export interface PageEnd {
   readonly question: string;
@@ -33,53 +47,39 @@ export interface PageEnd {
   readonly score: number;
   /** Newest id that the pages are about. */
   readonly newest: string;
-  readonly terms: readonly string[];
-  readonly statistics: TermStatistics;
+  readonly weighing: Weighing;
 }
 
-/** The statistics as exact as a cursor carries them; the first page must use no others. */
-export function cursorPrecision(statistics: TermStatistics): TermStatistics {
-  const { recordCount, termCountMean, documentFrequency } = statistics;
-  return {
-    recordCount,
-    termCountMean: Math.round(termCountMean * 1_000) / 1_000,
-    documentFrequency,
-  };
+/** The mean as exact as a cursor carries it; the first page must use no other. */
+export function cursorPrecision(termCountMean: number): number {
+  return Math.round(termCountMean * 1_000) / 1_000;
 }
 
-export function writePosition(end: PageEnd): string {
-  const { recordCount, termCountMean, documentFrequency } = end.statistics;
-  const frequencies = end.terms.map((term) =>
-    Object.hasOwn(documentFrequency, term) ? (documentFrequency[term] as number) : 0,
-  );
+export function writePosition({ question, ulid, score, newest, weighing }: PageEnd): string {
+  const { recordCount, termCountMean, held, spellings } = weighing;
   const position: SearchPosition = {
-    q: end.question,
-    u: end.ulid,
-    k: end.score,
-    m: end.newest,
-    s: [recordCount, termCountMean, ...frequencies],
+    q: question,
+    u: ulid,
+    k: score,
+    m: newest,
+    s: [recordCount, termCountMean, ...held],
   };
+  if (spellings.size > 0) position.a = [...spellings].map(([asked, meant]) => [asked, ...meant]);
   return encodeCursor(position);
 }
 
 /** @throws MemspoolError CURSOR_INVALID */
-export function readPosition(
-  cursor: string,
-  question: string,
-  terms: readonly string[],
-): SearchPosition {
+export function readPosition(cursor: string, question: string, wordCount: number): SearchPosition {
   const position = decodeCursor(cursor, positionSchema);
-  const fits = position.q === question && position.s.length === terms.length + 2;
+  const fits = position.q === question && position.s.length === wordCount + 2;
   if (!fits) throw invalidCursor();
   return position;
 }
 
-export function statisticsOf({ s }: SearchPosition, terms: readonly string[]): TermStatistics {
-  const [recordCount = 0, termCountMean = 0, ...frequencies] = s;
-  const documentFrequency = Object.fromEntries(
-    terms.map((term, index) => [term, frequencies[index] ?? 0]),
-  );
-  return { recordCount, termCountMean, documentFrequency };
+export function weighingOf({ s, a = [] }: SearchPosition): Weighing {
+  const [recordCount = 0, termCountMean = 0, ...held] = s;
+  const spellings = new Map(a.map(([asked = "", ...meant]) => [asked, meant]));
+  return { recordCount, termCountMean, held, spellings };
 }
 
 /** In the order of the ranking: by score, equal scores newest first. */

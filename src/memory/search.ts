@@ -1,203 +1,186 @@
 /**
  * Finds what was said: pending and spilled records and the store, ranked by one scorer.
  *
- * Guarantees: a record that was acknowledged before the call is looked at, whichever process wrote
- * it and wherever it lies: pending first, then the spill, then the store, the direction in which
- * records move, or it is counted as unsearched. With the store away, the others are still found and
- * the answer says what is missing. Pages of one question do not shift while records arrive or move into the store,
- * and the event loop serves others meanwhile.
+ * Guarantees: what search-candidates.ts says of what is looked at. With the store away, the others
+ * are still found and the answer says what is missing. Pages of one question do not shift while
+ * records arrive or move into the store, and the event loop serves others meanwhile.
  */
 import { MemspoolError } from "../errors.ts";
-import { QUERY_CHARS_MAX, SEARCH_LIMIT_DEFAULT } from "../record/limits.ts";
-import type { CandidateSet, RecordFilter, StoredRecord } from "../store/memory-store.ts";
-import {
-  type MeasuredText,
-  measureText,
-  mergeStatistics,
-  NO_STATISTICS,
-  rankCandidates,
-  type TermStatistics,
-} from "../text/rank.ts";
-import { queryTerms } from "../text/terms.ts";
+import { CONTEXT_TURNS_MAX, QUERY_CHARS_MAX, SEARCH_LIMIT_DEFAULT } from "../record/limits.ts";
+import { type Question, readQuestion } from "../text/question.ts";
+import { heldCounts, wordWeights } from "../text/rank.ts";
+import { askedWords, type Spellings, soughtTerms, unknownWords } from "./asked-words.ts";
 import { questionHash } from "./cursor.ts";
+import { explain } from "./explain.ts";
 import { LoopTurns } from "./loop-turns.ts";
 import type { SearchHit, SearchInput, SearchResult } from "./memory.ts";
 import type { MemoryParts } from "./parts.ts";
 import { PendingTerms } from "./pending-terms.ts";
-import { queuedTexts } from "./queued-texts.ts";
-import { matchesFilter, recordFilter } from "./record-filter.ts";
+import { datesOf } from "./ranking/dates.ts";
+import { LENDING_SPAN } from "./ranking/lending.ts";
+import { rankHits } from "./ranking/rank-hits.ts";
+import type { Asked, Candidate, Scored } from "./ranking/scored.ts";
+import { recordFilter } from "./record-filter.ts";
+import { type CandidatesQuery, type FoundCandidates, findCandidates } from "./search-candidates.ts";
+import { isOn } from "./search-lifts.ts";
 import {
   cursorPrecision,
   isBehind,
   readPosition,
-  statisticsOf,
+  type SearchPosition,
+  type Weighing,
+  weighingOf,
   writePosition,
 } from "./search-position.ts";
+import { turnsBeside } from "./session-turns.ts";
 import { askStore } from "./store-access.ts";
-import { type KnownRecord, newerId, summarise, supersessions } from "./summary.ts";
-import { pageLimit } from "./whole-number.ts";
-
-/** The best this many of each side are scored; pages end there. */
-export const CANDIDATE_COUNT_MAX = 500;
+import { summarise } from "./summary.ts";
+import { turnsAround } from "./turns-around.ts";
+import { checkedNumber, pageLimit } from "./whole-number.ts";
 
 export type SearchParts = Pick<MemoryParts, "view" | "spill" | "store" | "project" | "clock">;
 
-interface Candidate extends KnownRecord {
-  readonly measured: MeasuredText;
-}
+const NO_SPELLINGS: Spellings = new Map();
 
-interface Hit {
-  readonly candidate: Candidate;
-  readonly score: number;
-}
-
-interface QueuedCandidates {
-  /** Those that hold any of the terms and pass the filter. */
-  readonly candidates: readonly Candidate[];
-  /** All, for the statistics. */
-  readonly measured: ReadonlyMap<string, MeasuredText>;
-  readonly superseded: ReadonlyMap<string, string>;
-  readonly unloaded: number;
+/** What the search has come to know, from its first look on. */
+interface Look {
+  readonly found: FoundCandidates;
+  readonly query: CandidatesQuery;
+  readonly asked: Asked;
+  readonly weighing: Weighing;
+  readonly newest: string;
 }
 
 export class Search {
-  readonly #parts: SearchParts;
-  readonly #pendingTerms = new PendingTerms();
+  readonly #parts: SearchParts & { readonly pendingTerms: PendingTerms };
 
   constructor(parts: SearchParts) {
-    this.#parts = parts;
+    this.#parts = { ...parts, pendingTerms: new PendingTerms() };
   }
 
   /** @throws MemspoolError INVALID_ARGUMENT, CURSOR_INVALID */
   async search(input: SearchInput): Promise<SearchResult> {
     refuseLongQuery(input.query);
     const limit = pageLimit(input.limit, SEARCH_LIMIT_DEFAULT);
+    const context = Math.min(checkedNumber("context", input.context ?? 0, 0), CONTEXT_TURNS_MAX);
     const filter = recordFilter(input, this.#parts.project);
-    const terms = queryTerms(input.query);
-    const question = questionHash([input.query, filter]);
+    const question = readQuestion(input.query);
+    const hash = questionHash([input.query, filter, input.lifts ?? {}]);
     const position =
-      input.cursor === undefined ? undefined : readPosition(input.cursor, question, terms);
-    if (terms.length === 0) return { results: [] };
-
+      input.cursor === undefined
+        ? undefined
+        : readPosition(input.cursor, hash, question.words.length);
+    if (question.words.length === 0) return { results: [] };
     const turns = new LoopTurns();
-    const queued = await this.#queued(terms, filter, position?.m, turns);
-    const stored = await askStore(() =>
-      this.#parts.store.candidates({
-        terms,
-        filter,
-        countMax: CANDIDATE_COUNT_MAX,
-        ...(position === undefined ? {} : { ulidMax: position.m }),
-      }),
+    const look = await this.#look(
+      input,
+      question,
+      { filter, ulidMax: position?.m },
+      position,
+      turns,
     );
-    const candidates = await merge(queued, stored.value?.candidates ?? [], turns);
-    const newest = position?.m ?? newestId(candidates);
-    const statistics = position
-      ? statisticsOf(position, terms)
-      : statisticsNow(terms, queued, stored.value);
-    const ranked = rank(terms, candidates, statistics, newest).filter(
+    const ranked = (await this.#rank(input, look)).filter(
       ({ candidate: { ulid }, score }) =>
         position === undefined || isBehind({ ulid, score }, position),
     );
     const page = ranked.slice(0, limit);
-    const last = page.at(-1);
-    const results: SearchHit[] = [];
-    for (const { candidate, score } of page) {
-      results.push({ ...summarise(candidate, terms), score: roundScore(score) });
-      await turns.worked(candidate.record.surface.length);
-    }
+    const last = ranked.length > page.length ? page.at(-1) : undefined;
+    const { found, weighing, newest } = look;
     return {
-      results,
-      ...(last && ranked.length > page.length
-        ? {
+      results: await this.#present(page, input, look, context, turns),
+      ...(last === undefined
+        ? {}
+        : {
             next_cursor: writePosition({
-              question,
-              ulid: last.candidate.ulid,
-              score: last.score,
-              newest,
-              terms,
-              statistics,
+              ...{ question: hash, ulid: last.candidate.ulid, score: last.score },
+              ...{ newest, weighing },
             }),
-          }
-        : {}),
-      ...(queued.unloaded > 0 ? { unsearched: queued.unloaded } : {}),
-      ...(stored.error === undefined ? {} : { store_error: stored.error }),
+          }),
+      ...(found.unsearched > 0 ? { unsearched: found.unsearched } : {}),
+      ...(found.storeError === undefined ? {} : { store_error: found.storeError }),
     };
   }
 
-  async #queued(
-    terms: readonly string[],
-    filter: RecordFilter,
-    ulidMax: string | undefined,
+  /** The candidates of the question; of what it may have meant, if its words are unknown. */
+  async #look(
+    { query, lifts }: SearchInput,
+    question: Question,
+    scope: Pick<CandidatesQuery, "filter" | "ulidMax">,
+    position: SearchPosition | undefined,
     turns: LoopTurns,
-  ): Promise<QueuedCandidates> {
-    const { envelopes, stateOf, unloaded } = await queuedTexts(this.#parts);
-    const superseded = supersessions(envelopes);
-    const measured = new Map<string, MeasuredText>();
-    const candidates: Candidate[] = [];
-    for (const envelope of envelopes) {
-      const { ulid, appendedAt, record } = envelope;
-      const text = await this.#pendingTerms.measure(envelope, terms, turns);
-      measured.set(ulid, text);
-      if (ulidMax !== undefined && ulid > ulidMax) continue;
-      if (text.frequencies.size === 0) continue;
-      if (!matchesFilter(filter, record, appendedAt)) continue;
-      candidates.push({ ulid, appendedAt, record, state: stateOf(ulid), measured: text });
+  ): Promise<Look> {
+    const known = position === undefined ? undefined : weighingOf(position);
+    let spellings = known?.spellings ?? NO_SPELLINGS;
+    let words = askedWords(question, lifts, spellings);
+    let candidatesQuery = { ...soughtTerms(words, lifts), ...scope };
+    let found = await findCandidates(this.#parts, candidatesQuery, turns);
+    if (known === undefined && isOn(lifts, "spelling")) {
+      spellings = await this.#spellings(unknownWords(words, found.statistics));
+      if (spellings.size > 0) {
+        words = askedWords(question, lifts, spellings);
+        candidatesQuery = { ...soughtTerms(words, lifts), ...scope };
+        found = await findCandidates(this.#parts, candidatesQuery, turns);
+      }
     }
-    return { candidates, measured, superseded, unloaded };
+    const { recordCount, termCountMean } = found.statistics;
+    const weighing = known ?? {
+      ...{ recordCount, termCountMean: cursorPrecision(termCountMean) },
+      ...{ held: heldCounts(words, found.statistics), spellings },
+    };
+    const weights = wordWeights(words, weighing.recordCount, weighing.held);
+    const dates = isOn(lifts, "date")
+      ? await datesOf(query, question.languages, this.#parts.clock.nowMs())
+      : [];
+    const newest = position?.m ?? newestId([...found.candidates, ...found.queued]);
+    const asked = { query, question, words, weights, dates };
+    return { found, query: candidatesQuery, asked, weighing, newest };
   }
-}
 
-/** Both sides, each record once, with the newest id that supersedes it. */
-async function merge(
-  queued: QueuedCandidates,
-  stored: readonly StoredRecord[],
-  turns: LoopTurns,
-): Promise<Candidate[]> {
-  const candidates: Candidate[] = [];
-  for (const { ulid, appendedAt, record, supersededBy } of stored) {
-    const measured = queued.measured.get(ulid) ?? measureText(record);
-    candidates.push({ ulid, appendedAt, record, state: "ingested", measured, supersededBy });
-    await turns.worked(record.surface.length);
+  async #spellings(words: readonly string[]): Promise<Spellings> {
+    if (words.length === 0) return NO_SPELLINGS;
+    const { value } = await askStore(() => this.#parts.store.spellings(words));
+    return new Map([...(value ?? [])].filter(([, meant]) => meant.length > 0));
   }
-  // A record that moved between the two looks is in both: the store has the last word.
-  const inStore = new Set(stored.map(({ ulid }) => ulid));
-  candidates.push(...queued.candidates.filter(({ ulid }) => !inStore.has(ulid)));
-  return candidates.map((candidate) => ({
-    ...candidate,
-    supersededBy: newerId(candidate.supersededBy, queued.superseded.get(candidate.ulid)),
-  }));
-}
 
-/** Best first, at most CANDIDATE_COUNT_MAX. What came after `newest` does not lower a record yet. */
-function rank(
-  terms: readonly string[],
-  candidates: readonly Candidate[],
-  statistics: TermStatistics,
-  newest: string,
-): Hit[] {
-  const ranking = candidates.map((candidate) => {
-    const { ulid, record, measured, supersededBy = "" } = candidate;
-    const lowered = supersededBy !== "" && supersededBy <= newest;
-    return { ulid, record, measured, supersededBy: lowered ? supersededBy : undefined, candidate };
-  });
-  return rankCandidates({ ...statistics, terms, candidates: ranking })
-    .slice(0, CANDIDATE_COUNT_MAX)
-    .map(({ candidate: { candidate }, score }) => ({ candidate, score }));
-}
+  async #rank({ lifts }: SearchInput, look: Look): Promise<Scored[]> {
+    const { found, asked, weighing, newest, query } = look;
+    return rankHits(found.candidates, {
+      ...{ asked, lifts, termCountMean: weighing.termCountMean },
+      // What came after `newest` does not lower a record yet.
+      isSuperseded: ({ supersededBy = "" }) => supersededBy !== "" && supersededBy <= newest,
+      neighboursOf: (hits) =>
+        turnsBeside(this.#parts, {
+          ...{ of: hits, before: LENDING_SPAN, behind: LENDING_SPAN, queued: found.queued },
+          ...{ filter: query.filter, ulidMax: newest, terms: query.terms },
+        }),
+    });
+  }
 
-function statisticsNow(
-  terms: readonly string[],
-  queued: QueuedCandidates,
-  stored: CandidateSet | undefined,
-): TermStatistics {
-  const inStore = new Set(stored?.candidates.map(({ ulid }) => ulid));
-  const others = [...queued.measured].filter(([ulid]) => !inStore.has(ulid));
-  const merged = mergeStatistics(
-    stored ?? NO_STATISTICS,
-    terms,
-    others.map(([, text]) => text),
-  );
-  return cursorPrecision(merged);
+  async #present(
+    page: readonly Scored[],
+    input: SearchInput,
+    look: Look,
+    context: number,
+    turns: LoopTurns,
+  ): Promise<SearchHit[]> {
+    const { seek } = look.query;
+    const around =
+      context === 0
+        ? undefined
+        : await turnsAround(this.#parts, page, context, look.found.queued, look.query);
+    const results: SearchHit[] = [];
+    for (const hit of page) {
+      const { candidate, score } = hit;
+      results.push({
+        ...summarise(candidate, seek),
+        score: roundScore(score),
+        ...(input.explain === true ? { explain: explain(look.asked, hit) } : {}),
+        ...around?.get(candidate.ulid),
+      });
+      await turns.worked(candidate.record.surface.length);
+    }
+    return results;
+  }
 }
 
 function refuseLongQuery(query: string): void {

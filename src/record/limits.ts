@@ -26,7 +26,8 @@ export const PAGE_LIMIT_MAX = 100;
 /** Quarantined records sent back by one call. */
 export const RETRY_COUNT_DEFAULT = 100;
 export const RETRY_COUNT_MAX = 10_000;
-export const CURSOR_CHARS_MAX = 1_024;
+export const CURSOR_CHARS_MAX = 2_048;
+export const CONTEXT_TURNS_MAX = 5;
 export const SNIPPET_CHARS_MAX = 320;
 export const GET_CHARS_DEFAULT = 16_000;
 export const GET_CHARS_MAX = 30_000;

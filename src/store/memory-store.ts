@@ -74,8 +74,10 @@ export interface RecordFilter {
 }
 
 export interface CandidateQuery {
-  /** Distinct index terms of the question (text/terms), at most 64. */
+  /** Distinct index terms of the question (text/question), which are counted. */
   readonly terms: readonly string[];
+  /** Those of them that find records; all of them unless given. */
+  readonly seek?: readonly string[] | undefined;
   readonly filter: RecordFilter;
   /** At most this many candidates, the best by the store's own estimate. */
   readonly countMax: number;
@@ -91,6 +93,25 @@ export interface CandidateSet {
   readonly termCountMean: number;
   /** Term → number of records that hold it, one entry a query term. */
   readonly documentFrequency: Readonly<Record<string, number>>;
+}
+
+export interface NeighbourQuery {
+  /** Records with a session; others have no neighbours. At most 100. */
+  readonly ulids: readonly string[];
+  /** Turns before and behind each, of the same session and project. */
+  readonly before: number;
+  readonly behind: number;
+}
+
+export interface NeighbourSet {
+  /** Each once, also when it stands beside several. */
+  readonly records: readonly StoredRecord[];
+  /** Who stands how many places behind whom; before it where `offset` is negative. */
+  readonly links: readonly {
+    readonly of: string;
+    readonly ulid: string;
+    readonly offset: number;
+  }[];
 }
 
 export interface TimelineQuery {
@@ -231,6 +252,12 @@ export interface MemoryStore {
   /** One entry for every id that the store knows. */
   lookup(ulids: readonly string[]): Promise<ReadonlyMap<string, StoreLookup>>;
   candidates(query: CandidateQuery): Promise<CandidateSet>;
+  neighbours(query: NeighbourQuery): Promise<NeighbourSet>;
+  /**
+   * Words of indexed texts that differ from each of these by a slip or two, the likeliest first.
+   * @param words folded, letters alone
+   */
+  spellings(words: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>>;
   /** Ordered by `occurred_at`, else `appended_at`, then id. */
   timeline(query: TimelineQuery): Promise<readonly StoredRecord[]>;
   /** Newest first. */

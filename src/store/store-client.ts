@@ -19,6 +19,8 @@ import type {
   CandidateSet,
   Facet,
   FacetKind,
+  NeighbourQuery,
+  NeighbourSet,
   RecordFilter,
   StoreCheck,
   StoredRecord,
@@ -94,6 +96,14 @@ export class StoreClient implements StoreReader {
 
   candidates(query: CandidateQuery): Promise<CandidateSet> {
     return this.#call("candidates", [query]);
+  }
+
+  neighbours(query: NeighbourQuery): Promise<NeighbourSet> {
+    return this.#call("neighbours", [query]);
+  }
+
+  spellings(words: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>> {
+    return this.#call("spellings", [words]);
   }
 
   timeline(query: TimelineQuery): Promise<readonly StoredRecord[]> {

@@ -46,6 +46,8 @@ const METHODS: ReadonlySet<string> = new Set<StoreMethod>([
   "get",
   "lookup",
   "candidates",
+  "neighbours",
+  "spellings",
   "timeline",
   "facets",
   "stats",

@@ -38,6 +38,8 @@ export function emptyUntilMade(exists: () => boolean, reader: StoreReader): Stor
             termCountMean: 0,
             documentFrequency: Object.fromEntries(query.terms.map((term) => [term, 0])),
           },
+    neighbours: async (query) => (exists() ? reader.neighbours(query) : { records: [], links: [] }),
+    spellings: async (words) => (exists() ? reader.spellings(words) : new Map()),
     timeline: async (query) => (exists() ? reader.timeline(query) : []),
     facets: async (kind, filter, limit) => (exists() ? reader.facets(kind, filter, limit) : []),
     stats: async () => (exists() ? reader.stats() : NO_STORE),

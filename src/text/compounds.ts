@@ -6,14 +6,16 @@
  * length. A leading "v" before a version number is optional.
  */
 import { classAt, DIGIT, JOINER, LOWER, STRONG_JOINERS, UPPER } from "./character-classes.ts";
-import type { TermSink } from "./term-sink.ts";
+import type { ScanSink } from "./term-sink.ts";
 
 const isStrong = new Uint8Array(128);
 for (const joiner of STRONG_JOINERS) isStrong[joiner.charCodeAt(0)] = 1;
 
 /** Pushes the terms of the compound in [start, end), which begins with a letter or digit. */
-export function pushCompound(sink: TermSink, start: number, end: number): void {
-  sink.push(start, end);
+export function pushCompound(sink: ScanSink, start: number, end: number): void {
+  // Whoever asks for "getUserName" without its capitals asks for a plain word.
+  if (hasJoiner(sink.text, start, end)) sink.push(start, end);
+  else sink.pushWord(start, end);
   pushVersion(sink, start, end);
   const { text } = sink;
   let from = start;
@@ -25,7 +27,7 @@ export function pushCompound(sink: TermSink, start: number, end: number): void {
 }
 
 /** Between two strong joiners: a term by itself if it still holds several words. */
-function pushSegment(sink: TermSink, from: number, to: number, start: number, end: number): void {
+function pushSegment(sink: ScanSink, from: number, to: number, start: number, end: number): void {
   const { text } = sink;
   let first = from;
   let last = to;
@@ -48,17 +50,22 @@ function pushSegment(sink: TermSink, from: number, to: number, start: number, en
   if (word < last) pushWord(sink, word, last, whole && word === first);
 }
 
+function hasJoiner(text: string, start: number, end: number): boolean {
+  for (let at = start; at < end; at++) if (classAt(text, at) === JOINER) return true;
+  return false;
+}
+
 /** A word between joiners, then the words that capitals part it into. */
-function pushWord(sink: TermSink, from: number, to: number, pushed: boolean): void {
+function pushWord(sink: ScanSink, from: number, to: number, pushed: boolean): void {
   const { text } = sink;
-  if (!pushed) sink.push(from, to);
+  if (!pushed) sink.pushWord(from, to);
   let start = from;
   for (let at = from + 1; at < to; at++) {
     if (!isSeam(text, at, to)) continue;
-    sink.push(start, at);
+    sink.pushWord(start, at);
     start = at;
   }
-  if (start > from) sink.push(start, to);
+  if (start > from) sink.pushWord(start, to);
 }
 
 /** Before a capital that follows a small letter, or that opens a word of three letters or more. */
@@ -70,7 +77,7 @@ function isSeam(text: string, at: number, to: number): boolean {
   return at + 2 < to && classAt(text, at + 1) === LOWER && classAt(text, at + 2) === LOWER;
 }
 
-function pushVersion(sink: TermSink, start: number, end: number): void {
+function pushVersion(sink: ScanSink, start: number, end: number): void {
   const { text } = sink;
   const unit = text.charCodeAt(start) | 0x20;
   if (unit === 0x76 && start + 1 < end && classAt(text, start + 1) === DIGIT) {

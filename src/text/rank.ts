@@ -1,15 +1,15 @@
 /**
- * The one scorer: BM25 over the texts of candidates, whichever store or queue they came from.
+ * The one scorer's ground: BM25 over the texts of candidates, whichever store or queue they came
+ * from. What lifts a ranking beyond it stands in lifts/.
  *
- * Guarantees: the same texts and statistics give the same order everywhere. k1 and b are those of
- * SQLite's FTS5; the weight of a term is ln(1 + (N − n + ½) / (n + ½)), as in Lucene
- * (https://doi.org/10.1007/978-3-030-45442-5_4), which stays above zero for a term that most records
- * hold and so tells words apart in a collection of a few records, too. Equal scores are ordered
- * newest first. A superseded record keeps SUPERSEDED_FACTOR of its score; nothing else is mixed in.
- * Pure.
+ * Guarantees: the same texts and statistics give the same scores everywhere. k1 and b are those of
+ * SQLite's FTS5; the weight of a word is ln(1 + (N − n + ½) / (n + ½)), as in Lucene
+ * (https://doi.org/10.1007/978-3-030-45442-5_4), which stays above zero for a word that most records
+ * hold and so tells words apart in a collection of a few records, too. Terms that count as one word
+ * are counted together, and the word is as frequent as the most frequent of them (as in Lucene's
+ * SynonymQuery). Pure.
  */
-import { type IndexedFields, indexedText } from "./indexed-text.ts";
-import { indexTerms } from "./terms.ts";
+import type { TextTerms } from "./text-terms.ts";
 
 const K1 = 1.2;
 const B = 0.75;
@@ -24,55 +24,69 @@ export interface TermStatistics {
   readonly documentFrequency: Readonly<Record<string, number>>;
 }
 
-/** A text's terms, counted. Worth keeping for texts that many questions look at. */
+/** A word that is looked for, and how much of its weight counts. */
+export interface WeighedWord {
+  readonly terms: readonly string[];
+  /** 1 unless a step lowers or raises it. */
+  readonly weight: number;
+}
+
+/** How often a text holds each term that is looked for, and how long it is. */
 export interface MeasuredText {
   readonly termCount: number;
+  /** Terms that it does not hold are absent. */
   readonly frequencies: ReadonlyMap<string, number>;
 }
 
-export interface RankCandidate {
-  readonly ulid: string;
-  readonly record: IndexedFields;
-  readonly supersededBy?: string | undefined;
-  /** Saves counting again. */
-  readonly measured?: MeasuredText | undefined;
-}
-
-export interface Ranking<C extends RankCandidate> extends TermStatistics {
-  /** Of the question, see text/terms. */
-  readonly terms: readonly string[];
-  readonly candidates: readonly C[];
-}
-
-export interface Ranked<C extends RankCandidate> {
-  readonly candidate: C;
-  /** 0 when no term occurs. */
-  readonly score: number;
-}
-
-export function measureText(record: IndexedFields): MeasuredText {
-  const terms = indexTerms(indexedText(record));
+export function measureText(text: TextTerms, terms: readonly string[]): MeasuredText {
   const frequencies = new Map<string, number>();
-  for (const term of terms) frequencies.set(term, (frequencies.get(term) ?? 0) + 1);
-  return { termCount: terms.length, frequencies };
+  for (const term of terms) {
+    const count = text.occurrences(term);
+    if (count > 0) frequencies.set(term, count);
+  }
+  return { termCount: text.count, frequencies };
 }
 
-/** All candidates, best first. */
-export function rankCandidates<C extends RankCandidate>(ranking: Ranking<C>): Ranked<C>[] {
-  const weights = new Map(
-    ranking.terms.map((term) => [
-      term,
-      inverseFrequency(ranking.recordCount, frequencyOf(ranking.documentFrequency, term)),
-    ]),
+/** How many records hold each word: as many as the most frequent of its terms. */
+export function heldCounts(
+  words: readonly WeighedWord[],
+  { documentFrequency }: TermStatistics,
+): number[] {
+  return words.map(({ terms }) =>
+    Math.max(0, ...terms.map((term) => frequencyOf(documentFrequency, term))),
   );
-  return ranking.candidates
-    .map((candidate) => {
-      const measured = candidate.measured ?? measureText(candidate.record);
-      const score = scoreText(measured, weights, ranking.termCountMean);
-      const factor = candidate.supersededBy === undefined ? 1 : SUPERSEDED_FACTOR;
-      return { candidate, score: score * factor };
-    })
-    .sort((one, other) => other.score - one.score || newestFirst(one, other));
+}
+
+/** @param held one count a word, see {@link heldCounts} */
+export function wordWeights(
+  words: readonly WeighedWord[],
+  recordCount: number,
+  held: readonly number[],
+): number[] {
+  return words.map(({ weight }, at) => weight * inverseFrequency(recordCount, held[at] ?? 0));
+}
+
+/** What each word adds to the text's score; 0 for one that it does not hold. */
+export function wordScores(
+  { termCount, frequencies }: MeasuredText,
+  words: readonly WeighedWord[],
+  weights: readonly number[],
+  termCountMean: number,
+): number[] {
+  const length = termCountMean > 0 ? termCount / termCountMean : 1;
+  const norm = K1 * (1 - B + B * length);
+  return words.map(({ terms }, at) => {
+    let frequency = 0;
+    for (const term of terms) frequency += frequencies.get(term) ?? 0;
+    const weight = weights[at] as number;
+    return frequency === 0 ? 0 : (weight * frequency * (K1 + 1)) / (frequency + norm);
+  });
+}
+
+export function sumOf(numbers: readonly number[]): number {
+  let sum = 0;
+  for (const number of numbers) sum += number;
+  return sum;
 }
 
 /** The statistics as they will be when the texts are in the store too. */
@@ -103,7 +117,7 @@ export const NO_STATISTICS: TermStatistics = Object.freeze({
 });
 
 // A term may be called "constructor".
-function frequencyOf(frequencies: Readonly<Record<string, number>>, term: string): number {
+export function frequencyOf(frequencies: Readonly<Record<string, number>>, term: string): number {
   return Object.hasOwn(frequencies, term) ? (frequencies[term] as number) : 0;
 }
 
@@ -111,24 +125,4 @@ function inverseFrequency(recordCount: number, documentFrequency: number): numbe
   // Statistics may be a moment older than the candidates.
   const held = Math.min(documentFrequency, recordCount);
   return Math.log1p((recordCount - held + 0.5) / (held + 0.5));
-}
-
-function scoreText(
-  text: MeasuredText,
-  weights: ReadonlyMap<string, number>,
-  termCountMean: number,
-): number {
-  const length = termCountMean > 0 ? text.termCount / termCountMean : 1;
-  const norm = K1 * (1 - B + B * length);
-  let score = 0;
-  for (const [term, weight] of weights) {
-    const frequency = text.frequencies.get(term);
-    if (frequency !== undefined) score += (weight * frequency * (K1 + 1)) / (frequency + norm);
-  }
-  return score;
-}
-
-function newestFirst(one: Ranked<RankCandidate>, other: Ranked<RankCandidate>): number {
-  if (one.candidate.ulid === other.candidate.ulid) return 0;
-  return one.candidate.ulid < other.candidate.ulid ? 1 : -1;
 }

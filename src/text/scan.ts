@@ -5,8 +5,8 @@
  *   version, an address, an identifier) are one compound: it is a term as a whole, and so are its
  *   parts (compounds.ts).
  * - Chinese, Japanese and Korean characters are terms one by one and in overlapping pairs, so that a
- *   word of two characters is found inside a run. A question asks for the pairs alone, because
- *   the single characters of a longer word say little.
+ *   word of two characters is found inside a run. A question asks for the pairs, and for the single
+ *   Han characters of a longer run as a hint: kana and Hangul alone say nothing.
  * - An emoji is a term; two regional indicators are one flag.
  *
  * Guarantees: terms hold no white space and no ASCII besides a–z, 0–9 and TERM_PUNCTUATION; time
@@ -27,7 +27,8 @@ import {
 } from "./character-classes.ts";
 import { pushCompound } from "./compounds.ts";
 import { isAscii, normaliseText } from "./fold.ts";
-import { TermSink } from "./term-sink.ts";
+import { guessLanguage } from "./languages.ts";
+import { type ScanSink, TermSink } from "./term-sink.ts";
 
 const PLUS = "+".charCodeAt(0);
 const HASH = "#".charCodeAt(0);
@@ -38,20 +39,23 @@ const NEVER_DOUBLED = new Set([..."-.=~#+?%&"].map((joiner) => joiner.charCodeAt
 export type ScanMode = "index" | "query";
 
 /** All terms of a text in the order in which they begin, repeats kept. */
-export function scanText(text: string, mode: ScanMode): string[] {
-  const sink = new TermSink(isAscii(text) ? text : normaliseText(text), false);
-  scan(sink, mode);
-  return sink.terms;
+export function scanText(text: string, also: "words" | "nothing"): TermSink {
+  const ascii = isAscii(text);
+  const normal = ascii ? text : normaliseText(text);
+  const sink = new TermSink(normal, guessLanguage(normal, ascii).language, also);
+  scan(sink, "index");
+  return sink;
 }
 
 /** As {@link scanText}, over a text that is already normalised, with the places of the terms. */
 export function scanNormalised(text: string): { terms: string[]; spans: number[] } {
-  const sink = new TermSink(text, true);
+  const sink = new TermSink(text, guessLanguage(text, isAscii(text)).language, "spans");
   scan(sink, "index");
   return { terms: sink.terms, spans: sink.spans ?? [] };
 }
 
-function scan(sink: TermSink, mode: ScanMode): void {
+/** Hands everything that is a term of the sink's text to the sink. */
+export function scan(sink: ScanSink, mode: ScanMode): void {
   const { text } = sink;
   let at = 0;
   while (at < text.length) {
@@ -64,7 +68,7 @@ function scan(sink: TermSink, mode: ScanMode): void {
 }
 
 /** Reads the word or compound that begins at `start`; returns where to go on. */
-function scanWord(sink: TermSink, start: number, kind: number): number {
+function scanWord(sink: ScanSink, start: number, kind: number): number {
   const { text } = sink;
   const length = text.length;
   let compound = false;
@@ -105,7 +109,7 @@ function scanWord(sink: TermSink, start: number, kind: number): number {
     at++;
   }
   if (compound || camel) pushCompound(sink, start, end);
-  else sink.push(start, end);
+  else sink.pushWord(start, end);
   return next;
 }
 
@@ -132,13 +136,13 @@ function trailingEnd(text: string, start: number, end: number): number {
   return start + (end - start > 1 && text.charCodeAt(start + 1) === first ? 2 : 1);
 }
 
-function scanCjk(sink: TermSink, start: number, mode: ScanMode): number {
+function scanCjk(sink: ScanSink, start: number, mode: ScanMode): number {
   const { text } = sink;
   let first = start;
   let second = characterEnd(text, first);
   const alone = !(second < text.length && classAt(text, second) === CJK);
   for (;;) {
-    if (mode === "index" || alone) sink.pushAsIs(first, second);
+    if (mode === "index" || alone || isHan(text, first)) sink.pushAsIs(first, second);
     if (!(second < text.length && classAt(text, second) === CJK)) return second;
     const third = characterEnd(text, second);
     sink.pushAsIs(first, third);
@@ -147,7 +151,12 @@ function scanCjk(sink: TermSink, start: number, mode: ScanMode): number {
   }
 }
 
-function scanEmoji(sink: TermSink, start: number, kind: number): number {
+function isHan(text: string, at: number): boolean {
+  const unit = text.charCodeAt(at);
+  return (unit >= 0x3400 && unit <= 0x9fff) || (unit >= 0xd840 && unit <= 0xdbff);
+}
+
+function scanEmoji(sink: ScanSink, start: number, kind: number): number {
   const { text } = sink;
   let end = characterEnd(text, start);
   if (kind === FLAG_HALF && end < text.length && classAt(text, end) === FLAG_HALF) {

@@ -8,7 +8,7 @@ import { committerItem } from "./committer-item.ts";
 import { freshStoreFile, openRaw, openSqlite } from "./open-sqlite.ts";
 
 /** Enough for several steps of the copy. */
-const COUNT = 3_000;
+const COUNT = 4_000;
 
 const items = (from: number, count: number) =>
   Array.from({ length: count }, (_, n) => committerItem(from + n));

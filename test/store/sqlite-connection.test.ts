@@ -17,6 +17,7 @@ import {
   SQLITE_VERSION_MIN,
 } from "../../src/store/sqlite/connection.ts";
 import { identityOf, prepareDatabaseFile } from "../../src/store/sqlite/database-file.ts";
+import { SCHEMA_VERSION } from "../../src/store/sqlite/schema.ts";
 import { faultyFsSync, systemError } from "../support/faulty-fs.ts";
 import { freshDirectory } from "../support/fresh-directory.ts";
 import { connect, firstValue, freshStoreFile, openRaw } from "./open-sqlite.ts";
@@ -217,7 +218,7 @@ describe("schema", () => {
     expect(() => connect(file)).toThrow(
       expect.objectContaining({
         code: "STORE_TOO_NEW",
-        details: { schema_version: 999, supported_version: 1 },
+        details: { schema_version: 999, supported_version: SCHEMA_VERSION },
       }),
     );
     expect(firstValue(openRaw(file), "PRAGMA user_version")).toBe(999);

@@ -35,8 +35,8 @@ it("S2: processes that make and fill one new store at the same time all succeed,
   const store = await openSqlite(file);
   const count = (PROCESSES / 2) * BATCHES * BATCH_COUNT;
   expect(await store.stats()).toMatchObject({ records: count, aliases: 0 });
-  const found = await store.candidates({ terms: ["needle"], filter: {}, countMax: 1 });
-  expect(found.documentFrequency).toEqual({ needle: count });
+  const found = await store.candidates({ terms: ["needl"], filter: {}, countMax: 1 });
+  expect(found.documentFrequency).toEqual({ needl: count });
   const turns = await store.timeline({ filter: { sessionId: "s" }, limit: count });
   expect(turns.map(({ turn }) => turn).sort((a, b) => a - b)).toEqual(
     Array.from({ length: count }, (_, n) => n + 1),

@@ -6,8 +6,8 @@ import type { Connection } from "../../src/store/sqlite/connection.ts";
 import { FrequencyCache } from "../../src/store/sqlite/frequencies.ts";
 import { prepareItem } from "../../src/store/sqlite/prepared-item.ts";
 import { findCandidates } from "../../src/store/sqlite/search.ts";
-import { rankCandidates } from "../../src/text/rank.ts";
 import { idOf, itemOf } from "../contract/store-bench.ts";
+import { bm25Order } from "../support/bm25-order.ts";
 import { connect, freshStoreFile, openRaw } from "./open-sqlite.ts";
 
 const NOW = "2026-03-01T09:30:00.000Z";
@@ -72,8 +72,7 @@ it("S4: the shared scorer weighs repeats and lengths as SQLite's own bm25 does",
       .all(term);
     const query = { terms: [term], filter: {}, countMax: 100 };
     const set = findCandidates(connection, new FrequencyCache(), query);
-    const ours = rankCandidates({ ...set, terms: [term] });
-    const scores = new Map(ours.map(({ candidate, score }) => [candidate.ulid, score]));
+    const scores = new Map(bm25Order(set, term).map(({ ulid, score }) => [ulid, score]));
     const theirs = rows.map((row) => [row.ulid as string, row.score as number] as const);
     expect(theirs.length).toBeGreaterThan(20);
     // The term's own weight differs, and is the same factor for every record.

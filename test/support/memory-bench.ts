@@ -217,6 +217,8 @@ export class MemoryBench {
       get: (ulid) => ask("get", () => store.get(ulid)),
       lookup: (ulids) => ask("lookup", () => store.lookup(ulids)),
       candidates: (query) => ask("candidates", () => store.candidates(query)),
+      neighbours: (query) => ask("neighbours", () => store.neighbours(query)),
+      spellings: (words) => ask("spellings", () => store.spellings(words)),
       timeline: (query) => ask("timeline", () => store.timeline(query)),
       facets: (kind, filter, limit) => ask("facets", () => store.facets(kind, filter, limit)),
       stats: () => ask("stats", () => store.stats()),

@@ -1,13 +1,13 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
+import { readQuestion, termsOf } from "../../src/text/question.ts";
 import { makeSnippet } from "../../src/text/snippet.ts";
-import { queryTerms } from "../../src/text/terms.ts";
 
 const FILLER = "It was the age of wisdom, it was the age of foolishness. ".repeat(20);
 const TEXT = `${FILLER}The Café on the corner of Müller straße sells 👍🏽 brownies. ${FILLER}`;
 
 function snippet(query: string, text = TEXT, charsMax = 100): string {
-  return makeSnippet(text, queryTerms(query), charsMax);
+  return makeSnippet(text, termsOf(readQuestion(query).words), charsMax);
 }
 
 /** The snippet without what was added to it. */
@@ -59,7 +59,7 @@ it("S4: is bounded, verbatim but for the marks, and splits no surrogate pair", (
       fc.constantFrom("cat", "👍 漢字", "b c", "none"),
       (pieces, charsMax, query) => {
         const text = pieces.join("");
-        const shown = makeSnippet(text, queryTerms(query), charsMax);
+        const shown = makeSnippet(text, termsOf(readQuestion(query).words), charsMax);
         expect(shown.length).toBeLessThanOrEqual(charsMax);
         expect(text).toContain(bare(shown));
         if (text.isWellFormed()) expect(shown.isWellFormed()).toBe(true);

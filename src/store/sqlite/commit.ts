@@ -10,6 +10,7 @@ import type { StoredAlias } from "../rebuild-store.ts";
 import type { Connection } from "./connection.ts";
 import type { SqlValue } from "./driver.ts";
 import type { PreparedItem } from "./prepared-item.ts";
+import { WordWriter } from "./word-writer.ts";
 
 interface Known {
   readonly sha256: string;
@@ -59,12 +60,14 @@ class BatchWriter {
   readonly #inserted: string[] = [];
   readonly #duplicates: { ulid: string; of: string }[] = [];
   readonly #conflicts: { ulid: string; code: ConflictCode; existing: string }[] = [];
+  readonly #words: WordWriter;
   #terms = 0;
   #aliases = 0;
 
   constructor(connection: Connection, ingestedAt: string) {
     this.#connection = connection;
     this.#ingestedAt = ingestedAt;
+    this.#words = new WordWriter(connection);
   }
 
   /** Which of the ids are there already: two questions a batch instead of two an item. */
@@ -110,6 +113,7 @@ class BatchWriter {
   }
 
   finish(): CommitResult {
+    this.#words.write();
     if (this.#inserted.length > 0 || this.#aliases > 0) {
       this.#run(
         "UPDATE totals SET records = records + ?, terms = terms + ?, aliases = aliases + ? WHERE id = 1",
@@ -155,6 +159,7 @@ class BatchWriter {
       item.recordJson,
     );
     this.#run("INSERT INTO records_fts (rowid, terms) VALUES (?, ?)", id, item.indexed);
+    this.#words.add(item.words);
     for (const tag of item.tags) {
       this.#run("INSERT INTO record_tags (tag, record_id) VALUES (?, ?)", tag, id);
     }

@@ -42,6 +42,8 @@ export class Connection {
   readonly file: string;
   readonly created: boolean;
   readonly engineVersion: string;
+  /** Words that this connection has put into the table of words. */
+  readonly writtenWords = new Set<string>();
   readonly #fs: DurableFsSync;
   readonly #identities: Readonly<Record<"" | "-wal", FileIdentity | undefined>>;
   readonly #statements = new Map<string, Statement>();
@@ -141,6 +143,7 @@ export class Connection {
   }
 
   #rollBack(): void {
+    this.writtenWords.clear();
     try {
       // SQLite has rolled back by itself after some failures.
       if (this.db.isOpen && this.db.isTransaction) this.db.exec("ROLLBACK");

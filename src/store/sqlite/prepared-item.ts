@@ -4,7 +4,8 @@
  */
 import { type MemoryRecord, timeMs } from "../../record/memory-record.ts";
 import { indexedText } from "../../text/indexed-text.ts";
-import { indexTerms } from "../../text/terms.ts";
+import { mayBeMisspelt } from "../../text/spelling.ts";
+import { indexTermsAndWords } from "../../text/terms.ts";
 import { escapeText } from "../escaped-text.ts";
 import type { CommitItem } from "../memory-store.ts";
 import { refused } from "./errors.ts";
@@ -32,6 +33,8 @@ export interface PreparedItem extends DerivedColumns {
   /** The terms as the index's tokenizer takes them apart again. */
   readonly indexed: string;
   readonly termCount: number;
+  /** Distinct words that a misspelt one may mean. */
+  readonly words: readonly string[];
 }
 
 /** @throws MemspoolError STORE_REFUSED for what would come back changed, or has no time */
@@ -41,7 +44,7 @@ export function prepareItem(item: CommitItem): PreparedItem {
   if (!recordJson.isWellFormed() || recordJson.includes("\0")) throw refused("not_json");
   const columns = derivedColumns(record, item.appendedAt);
   if (Number.isNaN(columns.atMs)) throw refused("time");
-  const terms = indexTerms(indexedText(record));
+  const { terms, words } = indexTermsAndWords(indexedText(record));
   return {
     ulid: item.ulid,
     sha256: item.sha256,
@@ -51,6 +54,7 @@ export function prepareItem(item: CommitItem): PreparedItem {
     recordJson,
     indexed: terms.join(" "),
     termCount: terms.length,
+    words: [...words].filter(mayBeMisspelt),
   };
 }
 

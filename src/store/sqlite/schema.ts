@@ -87,6 +87,11 @@ const MIGRATIONS: readonly string[] = [
   INSERT INTO records_fts (records_fts, rank) VALUES ('automerge', 16);
   CREATE VIRTUAL TABLE records_vocab USING fts5vocab (records_fts, 'row');
   `,
+  // Words of all texts, once each, for questions that are misspelt; \`tail\` is their ending.
+  `
+  CREATE TABLE words (word TEXT PRIMARY KEY, tail TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE INDEX words_tail ON words (tail);
+  `,
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;
@@ -99,6 +104,7 @@ const TABLES = [
   "supersessions",
   "aliases",
   "records_fts",
+  "words",
 ];
 
 /**

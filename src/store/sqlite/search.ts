@@ -34,7 +34,9 @@ export function findCandidates(
     const recordCount = totals?.records as number;
     const termCount = totals?.terms as number;
     const counts = frequencies.count(connection, query.terms, recordCount);
-    const ids = candidateIds(connection, query, counts, postingCountMax);
+    const sought = new Set(query.seek ?? query.terms);
+    const seek = [...counts].filter(([term, count]) => count > 0 && sought.has(term));
+    const ids = candidateIds(connection, query, seek, postingCountMax);
     return {
       candidates: fetchRecords(connection, ids),
       recordCount,
@@ -47,10 +49,10 @@ export function findCandidates(
 function candidateIds(
   connection: Connection,
   query: CandidateQuery,
-  counts: ReadonlyMap<string, number>,
+  seek: readonly (readonly [term: string, count: number])[],
   postingCountMax: number,
 ): number[] {
-  const rarest = [...counts].filter(([, count]) => count > 0).sort(([, a], [, b]) => a - b);
+  const rarest = seek.toSorted(([, a], [, b]) => a - b);
   const first = rarest[0];
   const countMax = Math.min(query.countMax, CANDIDATE_COUNT_MAX);
   if (first === undefined || countMax < 1) return [];

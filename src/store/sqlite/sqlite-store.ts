@@ -25,6 +25,8 @@ import type {
   Facet,
   FacetKind,
   MemoryStore,
+  NeighbourQuery,
+  NeighbourSet,
   RecordFilter,
   StoreCheck,
   StoreCopyOptions,
@@ -42,10 +44,12 @@ import { Connection } from "./connection.ts";
 import { storeError, unavailable, unavailableReason } from "./errors.ts";
 import { readExportRows } from "./export-rows.ts";
 import { FrequencyCache } from "./frequencies.ts";
+import { findNeighbours } from "./neighbours.ts";
 import { prepareItem } from "./prepared-item.ts";
 import { getRecord, lookUp, readFacets, readTimeline } from "./read.ts";
 import { pragma } from "./schema.ts";
 import { findCandidates } from "./search.ts";
+import { findSpellings } from "./spellings.ts";
 
 export interface SqliteStoreOptions {
   readonly file: string;
@@ -98,6 +102,14 @@ export class SqliteStore implements MemoryStore {
 
   async candidates(query: CandidateQuery): Promise<CandidateSet> {
     return await this.#use((connection) => findCandidates(connection, this.#frequencies, query));
+  }
+
+  async neighbours(query: NeighbourQuery): Promise<NeighbourSet> {
+    return await this.#use((connection) => findNeighbours(connection, query));
+  }
+
+  async spellings(words: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>> {
+    return await this.#use((connection) => findSpellings(connection, words));
   }
 
   async timeline(query: TimelineQuery): Promise<readonly StoredRecord[]> {

@@ -5,6 +5,7 @@ import { silentEvents } from "../../../src/events/catalogue.ts";
 import { pendingPath } from "../../../src/queue/layout.ts";
 import { FIRST_AT_MS, HOSTILE_STRINGS, idOf, itemOf } from "../../contract/store-bench.ts";
 import { openRaw, openSqlite } from "../../store/open-sqlite.ts";
+import { plainTerms } from "../../support/bm25-order.ts";
 import { envelopeOf, idsOf, pagesOf, RebuildScene, spoilPages } from "./rebuild-scene.ts";
 
 const FILLING = "x".repeat(700);
@@ -20,7 +21,7 @@ const without = <T extends { turn?: unknown; ingested_at?: unknown }>(rows: read
 /** Searches through the whole store, as a reader does. */
 async function found(scene: RebuildScene, term: string): Promise<string[]> {
   const store = await openSqlite(scene.file, { readOnly: true });
-  const set = await store.candidates({ terms: [term], filter: {}, countMax: 500 });
+  const set = await store.candidates({ terms: plainTerms(term), filter: {}, countMax: 500 });
   await store.close();
   return set.candidates.map(({ ulid }) => ulid).sort();
 }

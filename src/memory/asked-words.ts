@@ -1,0 +1,66 @@
+/**
+ * A question's words as they are scored: weighed, and with other spellings where nobody writes them
+ * as they were asked. Pure.
+ */
+
+import { type Question, type QuestionWord, tellingWords, termsOf } from "../text/question.ts";
+import { frequencyOf, type TermStatistics } from "../text/rank.ts";
+import { slipsMax } from "../text/spelling.ts";
+import { stemTerms } from "../text/stems.ts";
+import type { AskedWord } from "./ranking/scored.ts";
+import { isOn, type LiftSwitches } from "./search-lifts.ts";
+
+/** What a question or stop word keeps of its weight. */
+const STOP_WEIGHT = 0.2;
+/** What a single character of a longer run keeps. */
+const HINT_WEIGHT = 0.4;
+/** What a word keeps that was taken for another. */
+const SPELLED_WEIGHT = 0.8;
+export const SPELLED_COUNT_MAX = 4;
+
+/** Word of the question → words that it may have been meant for. */
+export type Spellings = ReadonlyMap<string, readonly string[]>;
+
+export function askedWords(
+  { words, languages }: Question,
+  lifts: LiftSwitches | undefined,
+  spellings: Spellings,
+): AskedWord[] {
+  const weighed = isOn(lifts, "stop_words") && tellingWords(words).length < words.length;
+  const hintWeight = isOn(lifts, "characters") ? HINT_WEIGHT : 0;
+  return words.map((word) => {
+    const share = word.isHint ? hintWeight : 1;
+    const weight = share * (weighed && word.isStop ? STOP_WEIGHT : 1);
+    const spelledAs = spellings.get(word.word) ?? [];
+    if (spelledAs.length === 0) return { ...word, weight };
+    const others = spelledAs.flatMap((other) =>
+      languages.flatMap((language) => stemTerms(other, language)),
+    );
+    const terms = [...new Set([...word.terms, ...others])];
+    return { ...word, terms, weight: weight * SPELLED_WEIGHT, spelledAs };
+  });
+}
+
+/** What is counted, and what finds records. */
+export function soughtTerms(
+  words: readonly AskedWord[],
+  lifts: LiftSwitches | undefined,
+): { terms: string[]; seek: string[] } {
+  const counted = words.filter(({ weight }) => weight > 0);
+  const sought = isOn(lifts, "stop_words") ? tellingWords(counted) : counted;
+  return { terms: termsOf(counted), seek: termsOf(sought) };
+}
+
+/** Words that no record holds and that may be misspelt. */
+export function unknownWords(
+  words: readonly QuestionWord[],
+  { documentFrequency }: TermStatistics,
+): string[] {
+  return words
+    .filter(({ word, terms, isStop, isPlain }) => {
+      if (isStop || !isPlain || slipsMax(word) === 0) return false;
+      return terms.every((term) => frequencyOf(documentFrequency, term) === 0);
+    })
+    .slice(0, SPELLED_COUNT_MAX)
+    .map(({ word }) => word);
+}

@@ -1,0 +1,18 @@
+/**
+ * Coverage: how much of what was asked a text speaks of at all. BM25 lets a text that repeats one
+ * rare word pass another that holds every word once; people mean the latter.
+ */
+import type { Asked, Scored } from "./scored.ts";
+
+const GAIN = 1;
+
+export function coverageFactor({ words, weights }: Asked, hit: Scored): number {
+  let all = 0;
+  let held = 0;
+  for (const [at, word] of words.entries()) {
+    if (word.isStop) continue;
+    all += weights[at] as number;
+    if ((hit.words[at] as number) > 0) held += weights[at] as number;
+  }
+  return all === 0 ? 1 : 1 + GAIN * (held / all);
+}

@@ -1,0 +1,43 @@
+/** A record on its way through the ranking, and what the steps know of the question. */
+import type { Question, QuestionWord } from "../../text/question.ts";
+import type { MeasuredText } from "../../text/rank.ts";
+import type { TextTerms } from "../../text/text-terms.ts";
+import type { KnownRecord } from "../summary.ts";
+import type { DateRange } from "./dates.ts";
+
+export interface Candidate extends KnownRecord {
+  readonly text: TextTerms;
+  readonly measured: MeasuredText;
+  /** Place in its session as the store counts it; absent while it is queued. */
+  readonly turn?: number | undefined;
+}
+
+export interface Scored {
+  readonly candidate: Candidate;
+  /** What each word of the question adds, in their order. */
+  readonly words: readonly number[];
+  readonly bm25: number;
+  score: number;
+  /** What each step did: a factor for those that multiply, an addend for those that lend. */
+  readonly steps: Record<string, number>;
+}
+
+/** A word as it is scored. */
+export interface AskedWord extends QuestionWord {
+  /** Its share of the weight that its rarity gives it. */
+  readonly weight: number;
+  /** Words that it was taken for, because none is spelt like it. */
+  readonly spelledAs?: readonly string[];
+}
+
+export interface Asked {
+  readonly query: string;
+  readonly question: Question;
+  readonly words: readonly AskedWord[];
+  /** Weight of each word in this collection. */
+  readonly weights: readonly number[];
+  readonly dates: readonly DateRange[];
+}
+
+/** A step that multiplies each score by itself. */
+export type FactorStep = (asked: Asked, hit: Scored) => number;

@@ -1,0 +1,106 @@
+/**
+ * The records that may answer a question, from queue and store, with what BM25 needs of the rest.
+ *
+ * Guarantees: a record that was acknowledged before is among those that are looked at, whichever
+ * process wrote it and wherever it lies: pending first, then the spill, then the store, the
+ * direction in which records move, or it is counted as unsearched. Each record is there once, with
+ * the newest id that supersedes it.
+ */
+import type { RecordFilter } from "../store/memory-store.ts";
+import { measureText, mergeStatistics, NO_STATISTICS, type TermStatistics } from "../text/rank.ts";
+import type { LoopTurns } from "./loop-turns.ts";
+import type { MemoryParts } from "./parts.ts";
+import type { PendingTerms } from "./pending-terms.ts";
+import { queuedTexts } from "./queued-texts.ts";
+import type { Candidate } from "./ranking/scored.ts";
+import { matchesFilter } from "./record-filter.ts";
+import { storedCandidate } from "./session-turns.ts";
+import { askStore, type StoreErrorView } from "./store-access.ts";
+import { newerId, supersessions } from "./summary.ts";
+
+/** The best this many of each side are scored; pages end there. */
+export const CANDIDATE_COUNT_MAX = 300;
+/** Looking a term up in a kept text costs this much less than making the text's terms. */
+const LOOKUP_SHARE = 64;
+
+export interface CandidateParts extends Pick<MemoryParts, "view" | "spill" | "store"> {
+  readonly pendingTerms: PendingTerms;
+}
+
+export interface CandidatesQuery {
+  /** What is counted. */
+  readonly terms: readonly string[];
+  /** What finds records. */
+  readonly seek: readonly string[];
+  readonly filter: RecordFilter;
+  readonly ulidMax?: string | undefined;
+}
+
+export interface FoundCandidates {
+  readonly candidates: readonly Candidate[];
+  /** All that is queued and counts, oldest first. */
+  readonly queued: readonly Candidate[];
+  readonly statistics: TermStatistics;
+  /** Queued records that were not looked at. */
+  readonly unsearched: number;
+  readonly storeError?: StoreErrorView | undefined;
+}
+
+export async function findCandidates(
+  parts: CandidateParts,
+  query: CandidatesQuery,
+  turns: LoopTurns,
+): Promise<FoundCandidates> {
+  const { terms, seek, filter, ulidMax } = query;
+  const { queued, superseded, unloaded } = await queuedCandidates(parts, terms, turns);
+  const answer = await askStore(() =>
+    parts.store.candidates({
+      ...{ terms, seek, filter, countMax: CANDIDATE_COUNT_MAX },
+      ...(ulidMax === undefined ? {} : { ulidMax }),
+    }),
+  );
+  const stored: Candidate[] = [];
+  for (const record of answer.value?.candidates ?? []) {
+    stored.push(storedCandidate(record, terms));
+    await turns.worked(record.record.surface.length);
+  }
+  // A record that moved between the two looks is in both: the store has the last word.
+  const inStore = new Set(stored.map(({ ulid }) => ulid));
+  const others = queued.filter(({ ulid }) => !inStore.has(ulid));
+  const sought = others.filter(({ ulid, record, appendedAt, measured }) => {
+    if (ulidMax !== undefined && ulid > ulidMax) return false;
+    if (!seek.some((term) => measured.frequencies.has(term))) return false;
+    return matchesFilter(filter, record, appendedAt);
+  });
+  return {
+    candidates: [...stored, ...sought].map((candidate) => ({
+      ...candidate,
+      supersededBy: newerId(candidate.supersededBy, superseded.get(candidate.ulid)),
+    })),
+    queued: others,
+    statistics: mergeStatistics(
+      answer.value ?? NO_STATISTICS,
+      terms,
+      others.map(({ measured }) => measured),
+    ),
+    unsearched: unloaded,
+    storeError: answer.error,
+  };
+}
+
+async function queuedCandidates(
+  { view, spill, pendingTerms }: CandidateParts,
+  terms: readonly string[],
+  turns: LoopTurns,
+) {
+  const { envelopes, stateOf, unloaded } = await queuedTexts({ view, spill });
+  const queued: Candidate[] = [];
+  for (const envelope of envelopes) {
+    const { ulid, appendedAt, record } = envelope;
+    const text = await pendingTerms.termsOf(envelope, turns);
+    const measured = measureText(text, terms);
+    await turns.worked((text.chars * terms.length) / LOOKUP_SHARE);
+    queued.push({ ulid, appendedAt, record, state: stateOf(ulid), text, measured });
+  }
+  return { queued, superseded: supersessions(envelopes), unloaded };
+}
