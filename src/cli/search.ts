@@ -1,7 +1,8 @@
 /** `memspool search`: ranked answers to a few words. */
-import { Command } from "commander";
-import type { SearchHit } from "../memory/memory.ts";
-import { PAGE_LIMIT_MAX } from "../record/limits.ts";
+import { Command, InvalidArgumentError, Option } from "commander";
+import type { ContextTurn, HitExplanation, SearchHit } from "../memory/memory.ts";
+import { SEARCH_LIFTS, type SearchLift } from "../memory/search-lifts.ts";
+import { CONTEXT_TURNS_MAX, PAGE_LIMIT_MAX } from "../record/limits.ts";
 import { type CommandContext, EXIT_FAILED, EXIT_OK, type RunCommand } from "./command-context.ts";
 import {
   addFilterOptions,
@@ -16,6 +17,9 @@ import { oneLine, shortTime } from "./printable.ts";
 interface SearchOptions extends FilterOptions {
   readonly limit?: number;
   readonly cursor?: string;
+  readonly context?: number;
+  readonly explain?: boolean;
+  readonly without?: readonly SearchLift[];
 }
 
 export function searchCommand(run: RunCommand): Command {
@@ -24,12 +28,24 @@ export function searchCommand(run: RunCommand): Command {
       .description("Find records by their words, best first")
       .argument("<words...>", "what to look for")
       .option("--limit <count>", "most results", wholeNumber(1, PAGE_LIMIT_MAX))
-      .option("--cursor <cursor>", "continue a search where it stopped"),
+      .option("--cursor <cursor>", "continue a search where it stopped")
+      .option(
+        "--context <turns>",
+        "turns of the session to show before and after each",
+        wholeNumber(0, CONTEXT_TURNS_MAX),
+      )
+      .option("--explain", "say why each ranks where it does")
+      .addOption(
+        new Option("--without <step>", "leave out a step of the ranking, repeatable")
+          .choices(SEARCH_LIFTS)
+          .argParser(collectStep),
+      ),
   ).addHelpText(
     "after",
     examples(
-      "memspool search staging database port",
+      "memspool search Which port does the staging database use?",
       "memspool search raven --session tea-party --limit 3",
+      "memspool search dentist --context 2 --explain",
       "memspool search deploy --all-projects --json",
     ),
   );
@@ -40,9 +56,14 @@ export function searchCommand(run: RunCommand): Command {
 }
 
 async function search(context: CommandContext, query: string, options: SearchOptions) {
-  const { limit, cursor } = options;
+  const { limit, cursor, explain, without = [] } = options;
+  const lifts = Object.fromEntries(without.map((step) => [step, false]));
   const result = await context.withApp(({ memory }) =>
-    memory.search({ query, limit, cursor, ...filterFrom(options) }),
+    memory.search({
+      ...{ query, limit, cursor, explain, context: options.context },
+      ...(without.length === 0 ? {} : { lifts }),
+      ...filterFrom(options),
+    }),
   );
   const { output } = context;
   const exitCode = result.store_error === undefined ? EXIT_OK : EXIT_FAILED;
@@ -66,5 +87,40 @@ function row(hit: SearchHit): string[] {
   const named = about.filter((each) => each !== undefined).map(oneLine);
   if (hit.state !== "ingested") named.push(hit.state);
   if (hit.superseded_by !== undefined) named.push(`superseded by ${hit.superseded_by}`);
-  return [hit.score.toFixed(2), named.join("\n"), oneLine(hit.snippet)];
+  const text = [
+    ...(hit.before ?? []).map(besideLine),
+    oneLine(hit.snippet),
+    ...(hit.after ?? []).map(besideLine),
+    ...(hit.explain === undefined ? [] : explainLines(hit.explain)),
+  ];
+  return [hit.score.toFixed(2), named.join("\n"), text.join("\n")];
+}
+
+/** A turn beside a hit, set apart from it. */
+function besideLine({ role, source, snippet }: ContextTurn): string {
+  const who = source ?? role;
+  return `  ${who === undefined ? "" : `${oneLine(who)}: `}${oneLine(snippet)}`;
+}
+
+function explainLines({ bm25, words, missing = [], steps }: HitExplanation): string[] {
+  const held = words.map(({ word, score, spelled_as: meant }) => {
+    const spelled = meant === undefined ? "" : ` (as ${meant.join(", ")})`;
+    return `${word}${spelled} ${score.toFixed(2)}`;
+  });
+  const shown = Object.entries(steps).map(([step, by]) =>
+    step === "neighbours" ? `${step} +${by.toFixed(2)}` : `${step} ×${by.toFixed(2)}`,
+  );
+  return [
+    `= bm25 ${bm25.toFixed(2)}: ${held.join(", ") || "no word of its own"}`,
+    ...(missing.length === 0 ? [] : [`= without ${missing.join(", ")}`]),
+    ...(shown.length === 0 ? [] : [`= ${shown.join(", ")}`]),
+  ].map(oneLine);
+}
+
+function collectStep(value: string, previous: readonly SearchLift[] = []): readonly SearchLift[] {
+  const step = SEARCH_LIFTS.find((each) => each === value);
+  if (step === undefined) {
+    throw new InvalidArgumentError(`It must be one of ${SEARCH_LIFTS.join(", ")}.`);
+  }
+  return [...previous, step];
 }

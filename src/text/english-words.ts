@@ -45,8 +45,10 @@ export const ENGLISH_MORE_STOP_WORDS: readonly string[] = (
   "above again against ago ain am aren below cannot couldn d didn does doesn doing don done down " +
   "during else ever few further hadn has hasn haven having hers herself hi however isn it its " +
   "itself just let ll m may mine mustn myself need needn no nobody none nor not nothing o off ok " +
-  "once ones ought ours ourselves own per please quite rather re really s shall shan she shouldn so " +
-  "someone something sure t than themselves thing things till times together unless until upon us " +
+  "once ones ought ours ourselves own per please quite rather re really s say says shall shan she " +
+  "shouldn so " +
+  "someone something sure t tell tells than themselves thing things till times together told " +
+  "unless until upon us " +
   "ve want wasn weren whatever when whenever whether whom whose why will within without won wouldn " +
   "yes yet yours yourself yourselves"
 ).split(" ");

@@ -146,7 +146,7 @@ it("the tools, their arguments and the fields of their answers", () => {
     ["memory_capture_batch", "records! array", "receipts, error"],
     [
       "memory_search",
-      `query! string, limit integer, cursor string, ${FILTER}`,
+      `query! string, context integer, explain boolean, limit integer, cursor string, ${FILTER}`,
       "results, next_cursor, unsearched, store_error, error",
     ],
     [

@@ -1,8 +1,10 @@
 /**
  * Coverage: how much of what was asked a text speaks of at all. BM25 lets a text that repeats one
- * rare word pass another that holds every word once; people mean the latter.
+ * rare word pass another that holds every word once; people mean the latter. Whoever speaks is named
+ * by the record's source as well as by a word of it.
  */
 import type { Asked, Scored } from "./scored.ts";
+import { isSpeaker } from "./speaker.ts";
 
 const GAIN = 1;
 
@@ -12,7 +14,7 @@ export function coverageFactor({ words, weights }: Asked, hit: Scored): number {
   for (const [at, word] of words.entries()) {
     if (word.isStop) continue;
     all += weights[at] as number;
-    if ((hit.words[at] as number) > 0) held += weights[at] as number;
+    if ((hit.words[at] as number) > 0 || isSpeaker(hit, word)) held += weights[at] as number;
   }
   return all === 0 ? 1 : 1 + GAIN * (held / all);
 }

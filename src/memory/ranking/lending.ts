@@ -5,7 +5,7 @@
  * Guarantees: what is lent is a part of what the lenders' own words earned, never of what they were
  * lent themselves, so that nothing runs away; the order in which hits come does not matter.
  */
-import type { Candidate, Scored } from "./scored.ts";
+import type { Asked, Candidate, Scored } from "./scored.ts";
 
 /** How much of its score a hit lends to the turn that follows it by so many places. */
 const LENT_BY_OFFSET: ReadonlyMap<number, number> = new Map([
@@ -25,12 +25,25 @@ export interface Neighbour {
   readonly candidate: Candidate;
 }
 
-/** Adds what neighbours lend, and the neighbours that were no hits by themselves. */
+const TELLING_COUNT_MIN = 3;
+
+/**
+ * Whether something is asked that another turn may answer. Who looks for a word or two, without
+ * asking, wants the texts that hold them and no others.
+ */
+export function asksForAnswer({ query, words }: Asked): boolean {
+  if (/[?？]\s*$/u.test(query) || words.some(({ isStop }) => isStop)) return true;
+  return words.filter(({ isHint }) => !isHint).length >= TELLING_COUNT_MIN;
+}
+
+/** Adds what neighbours lend and, where an answer is asked for, those that were no hits themselves. */
 export function lendToNeighbours(
+  asked: Asked,
   hits: readonly Scored[],
   neighbours: readonly Neighbour[],
   scoreAlone: (candidate: Candidate) => Scored,
 ): Scored[] {
+  const mayJoin = asksForAnswer(asked);
   const known = new Map(hits.map((hit) => [hit.candidate.ulid, hit]));
   const earned = new Map(hits.map(({ candidate: { ulid }, score }) => [ulid, score]));
   for (const { of, offset, candidate } of neighbours) {
@@ -38,6 +51,7 @@ export function lendToNeighbours(
     if (share === undefined) continue;
     let hit = known.get(candidate.ulid);
     if (hit === undefined) {
+      if (!mayJoin) continue;
       hit = scoreAlone(candidate);
       known.set(candidate.ulid, hit);
     }

@@ -49,7 +49,7 @@ export async function rankHits(
   if (isOn(lifts, "neighbours")) {
     const lenders = hits.sort(bestFirst).slice(0, LENDER_COUNT_MAX);
     const neighbours = await options.neighboursOf(lenders.map(({ candidate }) => candidate));
-    hits = lendToNeighbours(hits, neighbours, scoreAlone);
+    hits = lendToNeighbours(options.asked, hits, neighbours, scoreAlone);
   }
   for (const hit of hits) {
     multiply(hit, FACT_STEPS, options);

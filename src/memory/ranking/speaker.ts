@@ -3,7 +3,7 @@
  * ("what did you recommend", "I told you"), favours what that one said.
  */
 import { foldWord, normaliseText } from "../../text/fold.ts";
-import type { Asked, Scored } from "./scored.ts";
+import type { Asked, AskedWord, Scored } from "./scored.ts";
 
 const NAMED_GAIN = 0.35;
 const ROLE_GAIN = 0.15;
@@ -24,6 +24,12 @@ export function speakerFactor(asked: Asked, hit: Scored): number {
     (role === "assistant" && SAID_BY_ASSISTANT.test(asked.query)) ||
     (role === "user" && SAID_BY_USER.test(asked.query) && !SAID_BY_ASSISTANT.test(asked.query));
   return (named ? 1 + NAMED_GAIN : 1) * (byRole ? 1 + ROLE_GAIN : 1);
+}
+
+/** Whether the word is a name of the record's source. */
+export function isSpeaker({ candidate }: Scored, { word }: AskedWord): boolean {
+  const { source } = candidate.record;
+  return source !== undefined && partsOf(source).has(word);
 }
 
 function isNamed({ words, query }: Asked, source: string): boolean {
