@@ -41,6 +41,8 @@ export interface FoundCandidates {
   /** All that is queued and counts, oldest first. */
   readonly queued: readonly Candidate[];
   readonly statistics: TermStatistics;
+  /** Greatest id in store and queue. */
+  readonly newest: string;
   /** Queued records that were not looked at. */
   readonly unsearched: number;
   readonly storeError?: StoreErrorView | undefined;
@@ -83,9 +85,16 @@ export async function findCandidates(
       terms,
       others.map(({ measured }) => measured),
     ),
+    newest: newestOf([answer.value?.newest ?? "", ...queued.map(({ ulid }) => ulid)]),
     unsearched: unloaded,
     storeError: answer.error,
   };
+}
+
+function newestOf(ulids: readonly string[]): string {
+  let newest = "";
+  for (const ulid of ulids) if (ulid > newest) newest = ulid;
+  return newest;
 }
 
 async function queuedCandidates(

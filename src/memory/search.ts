@@ -19,7 +19,7 @@ import { PendingTerms } from "./pending-terms.ts";
 import { datesOf } from "./ranking/dates.ts";
 import { LENDING_SPAN } from "./ranking/lending.ts";
 import { rankHits } from "./ranking/rank-hits.ts";
-import type { Asked, Candidate, Scored } from "./ranking/scored.ts";
+import type { Asked, Scored } from "./ranking/scored.ts";
 import { recordFilter } from "./record-filter.ts";
 import { type CandidatesQuery, type FoundCandidates, findCandidates } from "./search-candidates.ts";
 import { isOn } from "./search-lifts.ts";
@@ -131,7 +131,7 @@ export class Search {
     const dates = isOn(lifts, "date")
       ? await datesOf(query, question.languages, this.#parts.clock.nowMs())
       : [];
-    const newest = position?.m ?? newestId([...found.candidates, ...found.queued]);
+    const newest = position?.m ?? found.newest;
     const asked = { query, question, words, weights, dates };
     return { found, query: candidatesQuery, asked, weighing, newest };
   }
@@ -191,16 +191,6 @@ function refuseLongQuery(query: string): void {
       "words that matter.",
     { details: { limit_chars: QUERY_CHARS_MAX, size_chars: query.length } },
   );
-}
-
-/** Of the records and of those that supersede them. */
-function newestId(candidates: readonly Candidate[]): string {
-  let newest = "";
-  for (const { ulid, supersededBy = "" } of candidates) {
-    if (ulid > newest) newest = ulid;
-    if (supersededBy > newest) newest = supersededBy;
-  }
-  return newest;
 }
 
 function roundScore(score: number): number {

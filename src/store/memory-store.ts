@@ -88,6 +88,8 @@ export interface CandidateQuery {
 /** What the shared scorer needs to rank the candidates as BM25 over the whole store would. */
 export interface CandidateSet {
   readonly candidates: readonly StoredRecord[];
+  /** Greatest id in the store; "" when it is empty. */
+  readonly newest: string;
   readonly recordCount: number;
   /** Index terms a record has on average. */
   readonly termCountMean: number;

@@ -34,6 +34,7 @@ export function emptyUntilMade(exists: () => boolean, reader: StoreReader): Stor
         ? reader.candidates(query)
         : {
             candidates: [],
+            newest: "",
             recordCount: 0,
             termCountMean: 0,
             documentFrequency: Object.fromEntries(query.terms.map((term) => [term, 0])),

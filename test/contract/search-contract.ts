@@ -15,6 +15,99 @@ export function searchContract(open: OpenContractStore): void {
   const bench = useStore(open);
   describe("candidates", () => candidates(bench));
   describe("ranking", () => ranking(bench));
+  describe("neighbours", () => neighbours(bench));
+  describe("spellings", () => spellings(bench));
+}
+
+function neighbours(bench: StoreBench): void {
+  it("S4: are the turns before and behind, of the same session and project", async () => {
+    const turn = (n: number, session_id: string, project = "p") =>
+      itemOf(n, { session_id, project });
+    await bench.store.commitBatch([
+      ...[1, 2, 3, 4, 5, 6].map((n) => turn(n, "s")),
+      ...[11, 12].map((n) => turn(n, "s", "q")),
+      ...[21, 22].map((n) => turn(n, "t")),
+      itemOf(31),
+    ]);
+    const { records, links } = await bench.store.neighbours({
+      ulids: [3, 4, 12, 31, 99].map(idOf),
+      ...{ before: 1, behind: 2 },
+    });
+    const offsets = (of: number) =>
+      links.filter((link) => link.of === idOf(of)).map(({ ulid, offset }) => [ulid, offset]);
+    expect(offsets(3)).toEqual([
+      ...[
+        [idOf(2), -1],
+        [idOf(4), 1],
+        [idOf(5), 2],
+      ],
+    ]);
+    expect(offsets(4)).toEqual([
+      ...[
+        [idOf(3), -1],
+        [idOf(5), 1],
+        [idOf(6), 2],
+      ],
+    ]);
+    expect(offsets(12)).toEqual([[idOf(11), -1]]);
+    expect([...offsets(31), ...offsets(99)]).toEqual([]);
+    const ulids = records.map(({ ulid }) => ulid).sort();
+    expect(ulids).toEqual([2, 3, 4, 5, 6, 11].map(idOf));
+    expect(records.find(({ ulid }) => ulid === idOf(5))?.turn).toBe(5);
+  });
+
+  it("S4: of many are bounded", async () => {
+    await bench.store.commitBatch(
+      Array.from({ length: 60 }, (_, n) => itemOf(n, { session_id: "s" })),
+    );
+    const query = { ulids: [idOf(30)], before: 1_000, behind: 1_000 };
+    const { links } = await bench.store.neighbours(query);
+    expect(links.length).toBeLessThanOrEqual(20);
+    expect(await bench.store.neighbours({ ...query, ulids: [] })).toEqual({
+      records: [],
+      links: [],
+    });
+  });
+}
+
+function spellings(bench: StoreBench): void {
+  it("S4: are words of the texts that differ by a slip, by two in a long word, nearest first", async () => {
+    await bench.store.commitBatch([
+      itemOf(1, {
+        surface: "accommodate accommodation receive received Straße",
+        cue: "definitely",
+      }),
+      itemOf(2, { surface: "recipe café книга ab1c src/receiver.ts", tags: ["separate"] }),
+    ]);
+    const found = await bench.store.spellings([
+      ...["acommodate", "recieve", "definately", "seperate", "strase", "caffe", "кнега", "abc"],
+    ]);
+    expect(Object.fromEntries(found)).toEqual({
+      acommodate: ["accommodate"],
+      recieve: ["receive"],
+      definately: ["definitely"],
+      seperate: ["separate"],
+      strase: ["strasse"],
+      caffe: ["cafe"],
+      кнега: ["книга"],
+      abc: [],
+    });
+  });
+
+  it("S4: a word of another connection's batch is found as well", async () => {
+    const other = await bench.openAnother();
+    await other.commitBatch([itemOf(1, { surface: "heron" })]);
+    await bench.store.commitBatch([itemOf(2, { surface: "heron stork" })]);
+    expect((await bench.store.spellings(["herron"])).get("herron")).toEqual(["heron"]);
+    expect((await other.spellings(["storck"])).get("storck")).toEqual(["stork"]);
+  });
+
+  it("S4: of any string are safe", async () => {
+    await bench.store.commitBatch([itemOf(1, { surface: "a cat" })]);
+    for (const text of Object.values(HOSTILE_STRINGS)) {
+      expect((await bench.store.spellings([text])).get(text)).toBeInstanceOf(Array);
+    }
+  });
 }
 
 async function find(bench: StoreBench, query: string, countMax = 100): Promise<string[]> {
@@ -45,6 +138,7 @@ function candidates(bench: StoreBench): void {
     const query = { terms: ["cat"], filter: {}, countMax: 10 };
     expect(await bench.store.candidates(query)).toEqual({
       candidates: [],
+      newest: "",
       recordCount: 0,
       termCountMean: 0,
       documentFrequency: { cat: 0 },

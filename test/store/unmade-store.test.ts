@@ -17,6 +17,7 @@ it("Q13: questions about a store that was never made are answered, and make none
   expect((await reader.lookup([idOf(1)])).size).toBe(0);
   expect(await reader.candidates({ terms: ["a"], filter: {}, countMax: 5 })).toEqual({
     candidates: [],
+    newest: "",
     recordCount: 0,
     termCountMean: 0,
     documentFrequency: { a: 0 },

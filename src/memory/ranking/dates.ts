@@ -9,17 +9,14 @@
  */
 import { timeMs } from "../../record/memory-record.ts";
 import type { Language } from "../../text/languages.ts";
-import type { Asked, Scored } from "./scored.ts";
+import type { Asked, DateRange, Scored } from "./scored.ts";
 
 const GAIN = 0.3;
 const DAY_MS = 86_400_000;
 const DAY_SLACK_MS = DAY_MS / 2;
+const WEEK_SLACK_MS = 4 * DAY_MS;
 const QUERY_CHARS_MAX = 400;
-
-export type DateRange =
-  | { readonly fromMs: number; readonly toMs: number }
-  /** Of any year. */
-  | { readonly month: number; readonly day?: number | undefined };
+const WEEK = /week|woche|semaine|semana|settimana|недел|週|周/iu;
 
 /** What a date is made of, in the languages that the parser knows: a digit, a month, "last week". */
 const MAY_BE_DATE =
@@ -30,6 +27,7 @@ interface ChronoParser {
     text: string,
     reference: Date,
   ): readonly {
+    readonly text: string;
     readonly start: ChronoTime;
     readonly end?: ChronoTime | null;
   }[];
@@ -48,7 +46,13 @@ export async function datesOf(
   const head = query.slice(0, QUERY_CHARS_MAX);
   if (!MAY_BE_DATE.test(head)) return [];
   const parser = await parserFor(languages[0] ?? "en", head);
-  return parser.parse(head, new Date(nowMs)).flatMap(({ start, end }) => rangeOf(start, end) ?? []);
+  return parser.parse(head, new Date(nowMs)).flatMap(({ text, start, end }) => {
+    const range = rangeOf(start, end);
+    if (range === undefined) return [];
+    if (!("fromMs" in range) || !WEEK.test(text)) return range;
+    // "last week" is read as one day of it.
+    return { fromMs: range.fromMs - WEEK_SLACK_MS, toMs: range.toMs + WEEK_SLACK_MS };
+  });
 }
 
 async function parserFor(language: Language, text: string): Promise<ChronoParser> {

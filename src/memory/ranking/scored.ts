@@ -3,7 +3,6 @@ import type { Question, QuestionWord } from "../../text/question.ts";
 import type { MeasuredText } from "../../text/rank.ts";
 import type { TextTerms } from "../../text/text-terms.ts";
 import type { KnownRecord } from "../summary.ts";
-import type { DateRange } from "./dates.ts";
 
 export interface Candidate extends KnownRecord {
   readonly text: TextTerms;
@@ -21,6 +20,11 @@ export interface Scored {
   /** What each step did: a factor for those that multiply, an addend for those that lend. */
   readonly steps: Record<string, number>;
 }
+
+/** When a question is about: from a time to another, or a month or day of any year. */
+export type DateRange =
+  | { readonly fromMs: number; readonly toMs: number }
+  | { readonly month: number; readonly day?: number | undefined };
 
 /** A word as it is scored. */
 export interface AskedWord extends QuestionWord {

@@ -37,8 +37,10 @@ export function findCandidates(
     const sought = new Set(query.seek ?? query.terms);
     const seek = [...counts].filter(([term, count]) => count > 0 && sought.has(term));
     const ids = candidateIds(connection, query, seek, postingCountMax);
+    const newest = connection.statement("SELECT max(ulid) AS ulid FROM records").get()?.ulid;
     return {
       candidates: fetchRecords(connection, ids),
+      newest: typeof newest === "string" ? newest : "",
       recordCount,
       termCountMean: recordCount === 0 ? 0 : termCount / recordCount,
       documentFrequency: Object.fromEntries(counts),

@@ -9,6 +9,9 @@ import { slipsBetween, slipsMax } from "../../text/spelling.ts";
 import type { Connection } from "./connection.ts";
 
 const HEAD_CHARS = 3;
+/** In the middle of a short word a slip touches both its ends. */
+const SHORT_HEAD_CHARS = 2;
+const SHORT_CHARS_MAX = 6;
 const TAIL_CHARS = 3;
 const COMPARED_COUNT_MAX = 4_000;
 const ASKED_COUNT_MAX = 8;
@@ -33,7 +36,7 @@ export function findSpellings(
 function spellingsOf(connection: Connection, word: string): string[] {
   const max = slipsMax(word);
   if (max === 0) return [];
-  const head = word.slice(0, HEAD_CHARS);
+  const head = word.slice(0, word.length > SHORT_CHARS_MAX ? HEAD_CHARS : SHORT_HEAD_CHARS);
   const rows = connection
     .statement(ALIKE)
     .all(head, `${head}\u{10ffff}`, tailOf(word), word.length - max, word.length + max);
