@@ -56,6 +56,8 @@ await build({
   outExtension: { ".js": ".mjs" },
   chunkNames: "chunk-[name]-[hash]",
   plugins: [leaveOut],
+  // jsonc-parser's main file hides what it requires from the bundler; its module does not.
+  alias: { "jsonc-parser": "./node_modules/jsonc-parser/lib/esm/main.js" },
   external: ["@photostructure/sqlite"],
   // Bundled CommonJS packages call require() for Node's own modules, and write-file-atomic makes
   // names of temp files from __filename.

@@ -40,6 +40,12 @@ export const ERROR_CODES = {
   BACKUP_INVALID: { retryable: false },
   IMPORT_INVALID: { retryable: false },
   TARGET_EXISTS: { retryable: false },
+  // a client's files
+  CLIENT_CONFIG_INVALID: { retryable: false },
+  CLIENT_CONFIG_UNUSABLE: { retryable: false },
+  CLIENT_CONFIG_CHANGED: { retryable: true },
+  CLIENT_ENTRY_FOREIGN: { retryable: false },
+  INSTALL_TEMPORARY: { retryable: false },
   // the server
   FLUSH_CANCELLED: { retryable: true },
   SHUTTING_DOWN: { retryable: true },

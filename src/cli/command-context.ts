@@ -24,6 +24,8 @@ export interface ProgramInput {
   readonly stderr: OutputStream;
   /** Absolute path of dist/main.js, to start further processes. */
   readonly entry: string;
+  /** Absolute path of the directory it was called in; the process's own unless given. */
+  readonly cwd?: string;
   readonly loadApp?: () => Promise<AppModule>;
   /** Aborted when the user interrupts; the process's own signals unless given. */
   readonly signal?: AbortSignal;
@@ -35,6 +37,7 @@ export interface CommandContext {
   readonly env: Environment;
   readonly flags: SettingFlags;
   readonly entry: string;
+  readonly cwd: string;
   readonly signal: AbortSignal;
   readonly loadApp: () => Promise<AppModule>;
   /** Resolves the settings. Throws CONFIG_INVALID. */

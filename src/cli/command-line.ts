@@ -26,6 +26,7 @@ import { exportCommand } from "./export.ts";
 import { flushCommand } from "./flush.ts";
 import { getCommand } from "./get.ts";
 import { importCommand } from "./import.ts";
+import { installCommand } from "./install.ts";
 import { type Interruption, interruption } from "./interruption.ts";
 import { collectSetting, describeSettings } from "./option-values.ts";
 import { Output, watchForLoss } from "./output.ts";
@@ -119,6 +120,7 @@ function buildProgram(run: Parameters<typeof captureCommand>[0], input: ProgramI
     exportCommand,
     importCommand,
     rebuildCommand,
+    installCommand,
     demoCommand,
   ].map((make) => make(run));
   for (const command of commands) program.addCommand(command);
@@ -193,6 +195,7 @@ function makeContext(
     env: input.env,
     flags,
     entry: input.entry,
+    cwd: input.cwd ?? process.cwd(),
     get signal() {
       return interrupt.signal;
     },

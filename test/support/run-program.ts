@@ -13,6 +13,7 @@ export interface RunOptions {
   readonly terminal?: boolean;
   readonly signal?: AbortSignal;
   readonly entry?: string;
+  readonly cwd?: string;
   /** A reader of its own kind; what it took is then for the test to ask. */
   readonly stdout?: MemoryStream;
 }
@@ -57,6 +58,7 @@ export async function run(argv: readonly string[], options: RunOptions): Promise
     stdin,
     stdout: stdout as unknown as OutputStream,
     stderr: stderr as unknown as OutputStream,
+    ...(options.cwd !== undefined && { cwd: options.cwd }),
     entry: options.entry ?? "/nowhere/dist/main.js",
     signal: options.signal ?? new AbortController().signal,
     ...(options.app !== undefined && { loadApp: async () => options.app as AppModule }),
