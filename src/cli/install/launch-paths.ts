@@ -63,7 +63,7 @@ const MANAGERS: readonly Manager[] = [
 /** Directories that a package runner empties when it likes. */
 const RUNNERS: readonly (readonly [string, RegExp])[] = [
   ["npx", /[\\/]_npx[\\/]/],
-  ["pnpm dlx", /[\\/](?:dlx|pnpm[\\/]dlx)[\\/-]/],
+  ["pnpm dlx", /[\\/]dlx(?:-\d+)?[\\/]/],
   ["yarn dlx", /[\\/]xfs-[0-9a-f]+[\\/]/],
   ["bunx", /[\\/]bunx-\d+-/],
 ];
