@@ -18,6 +18,18 @@ const PROGRAMS = [
     needed: process.platform === "linux",
     without: "the test on a file system without hard links is skipped",
   },
+  {
+    name: "zsh",
+    debianPackage: "zsh",
+    needed: process.platform === "linux",
+    without: "the test of completion in zsh is skipped",
+  },
+  {
+    name: "fish",
+    debianPackage: "fish",
+    needed: process.platform === "linux",
+    without: "the test of completion in fish is skipped",
+  },
 ];
 
 function pathOf(program) {

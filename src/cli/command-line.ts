@@ -18,6 +18,7 @@ import {
   type GlobalOptions,
   type ProgramInput,
 } from "./command-context.ts";
+import { completeCommand, completionCommand } from "./completion.ts";
 import { demoCommand } from "./demo.ts";
 import { doctorCommand } from "./doctor.ts";
 import { drainCommand } from "./drain.ts";
@@ -121,9 +122,11 @@ function buildProgram(run: Parameters<typeof captureCommand>[0], input: ProgramI
     importCommand,
     rebuildCommand,
     installCommand,
+    completionCommand,
     demoCommand,
   ].map((make) => make(run));
   for (const command of commands) program.addCommand(command);
+  program.addCommand(completeCommand(run), { hidden: true });
   for (const command of [program, ...commands, ...commands.flatMap((each) => each.commands)]) {
     command
       .exitOverride()
