@@ -54,8 +54,9 @@ export function installCommand(run: RunCommand): Command {
     .option("--yes", "do not ask on a terminal")
     .addHelpText(
       "after",
-      `\n--home and --project, if given, become part of the entry. The file that was there is kept
-beside the new one as <file>.memspool-backup-<time>, the last five of them.\n${examples(
+      `\n--home and --project, if given, become part of the entry. The file that was
+there is kept beside the new one as <file>.memspool-backup-<time>, the last
+five of them.\n${examples(
         "memspool install",
         "memspool install claude-code --dry-run",
         "memspool install codex --home /srv/memory",

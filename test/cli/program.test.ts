@@ -118,6 +118,8 @@ describe("calls", () => {
     "drain",
     "quarantine",
     "doctor",
+    "install",
+    "completion",
     "demo",
   ];
 
