@@ -165,13 +165,14 @@ describe("under strace", () => {
   }
 
   /** The built program on a file that is there, with one kind of its calls made to fail. */
-  async function faulted(call: string, fault: string): Promise<Faulted> {
+  async function faulted(call: string, fault: string, client = "cursor"): Promise<Faulted> {
     const { user, fileOf } = scene();
-    const file = fileOf("cursor");
+    const file = fileOf(client);
     put(file, OLD);
+    if (client === "claude-code") put(fileOf(client, "hooks"), "{}");
     const { child, calls } = traceNode(
       [call],
-      [BUILT_ENTRY, "install", "cursor", "--json"],
+      [BUILT_ENTRY, "install", client, "--json"],
       join(user, "trace"),
       // One thread for file calls, because strace counts by thread.
       {
@@ -236,4 +237,19 @@ describe("under strace", () => {
       expect(strays(file)).toEqual([]);
     });
   }
+
+  it("C2: a failure at the second of two files says that the first is written", async (context) => {
+    needStrace(context);
+    const { exitCode, stdout, file } = await faulted("rename", "error=EIO:when=2", "claude-code");
+    expect(exitCode).toBe(1);
+    const hooks = join(dirname(file), ".claude", "settings.json");
+    const { error } = JSON.parse(stdout);
+    expect(error).toMatchObject({
+      code: "CLIENT_CONFIG_UNUSABLE",
+      details: { errno: "EIO", file: hooks, written: [file] },
+    });
+    expect(error.message).toContain(`Already written: ${file}`);
+    expect(textOf(file)).toContain("memspool");
+    expect(textOf(hooks)).toBe("{}");
+  });
 });
