@@ -1,5 +1,5 @@
 /**
- * Puts tools and resources behind the MCP SDK's server, for one session on any transport. Only this
+ * Puts tools, resources and prompts behind the MCP SDK's server, for one session on any transport. Only this
  * file and the transport import the SDK, so that moving to another version of it stays here.
  *
  * Requests other than `initialize` and `ping` go through one handler table of ours instead of the
@@ -12,6 +12,8 @@ import type { ServerNotification } from "@modelcontextprotocol/sdk/types.js";
 import type { Memory } from "../memory/memory.ts";
 import { TOOLS } from "../tools/catalogue.ts";
 import { clip } from "../tools/fit-answer.ts";
+import { completionHandlers } from "./bind-completions.ts";
+import { promptHandlers } from "./bind-prompts.ts";
 import { resourceHandlers } from "./bind-resources.ts";
 import { toolHandlers } from "./bind-tools.ts";
 import { INSTRUCTIONS } from "./instructions.ts";
@@ -34,7 +36,7 @@ export function buildServer({ memory, version, leaving, timing }: ServerParts): 
   const server = new Server(
     { name: "memspool", title: "memspool", version },
     {
-      capabilities: { tools: {}, resources: { subscribe: true } },
+      capabilities: { tools: {}, resources: { subscribe: true }, prompts: {}, completions: {} },
       instructions: INSTRUCTIONS,
       jsonSchemaValidator: noValidator,
     },
@@ -50,6 +52,8 @@ export function buildServer({ memory, version, leaving, timing }: ServerParts): 
   const handlers: RequestHandlers = {
     ...toolHandlers(TOOLS, memory),
     ...resourceHandlers(RESOURCES, memory, subscriptions),
+    ...promptHandlers(loadPrompts, memory),
+    ...completionHandlers(loadPrompts, RESOURCES, memory),
   };
   const calls = new CallSignals(leaving);
   server.onclose = () => subscriptions.close();
@@ -72,6 +76,11 @@ export function buildServer({ memory, version, leaving, timing }: ServerParts): 
     );
   };
   return server;
+}
+
+async function loadPrompts() {
+  const { PROMPTS } = await import("./prompts/catalogue.ts");
+  return PROMPTS;
 }
 
 /**

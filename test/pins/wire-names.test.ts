@@ -8,6 +8,7 @@ import { ERROR_CODES } from "../../src/errors.ts";
 import { EVENT_SEVERITY } from "../../src/events/catalogue.ts";
 import { textSha256 } from "../../src/record/content-hash.ts";
 import { encodeEnvelope } from "../../src/record/envelope.ts";
+import { PROMPTS } from "../../src/server/prompts/catalogue.ts";
 import { advertiseInput, advertiseOutput } from "../../src/tools/advertise.ts";
 import { TOOLS } from "../../src/tools/catalogue.ts";
 
@@ -62,6 +63,19 @@ it("the codes of errors", () => {
     "TARGET_EXISTS",
     "ULID_CONFLICT",
     "UNSAFE_PATH",
+  ]);
+});
+
+it("the prompts and their arguments", () => {
+  const required = (name: string, is: boolean) => (is ? name : `${name}?`);
+  expect(
+    PROMPTS.map((prompt) => [
+      prompt.name,
+      ...prompt.arguments.map((argument) => required(argument.name, argument.required)),
+    ]),
+  ).toEqual([
+    ["recall", "topic", "project?"],
+    ["session-digest", "session_id", "project?"],
   ]);
 });
 

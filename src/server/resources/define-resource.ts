@@ -6,6 +6,7 @@ import { MemspoolError } from "../../errors.ts";
 import type { Memory } from "../../memory/memory.ts";
 import { CURSOR_CHARS_MAX, PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX } from "../../record/limits.ts";
 import { clip } from "../../tools/fit-answer.ts";
+import type { Completer } from "../completer.ts";
 
 const SCHEME = "memspool://";
 const URI_CHARS_MAX = 8_192;
@@ -24,6 +25,8 @@ export interface ResourceDefinition {
   readonly uri?: string;
   /** Where they are, as an RFC 6570 template, if there are many or it has pages. */
   readonly uriTemplate?: string;
+  /** Proposes values for the template's variables. */
+  readonly variables?: Readonly<Record<string, Completer>>;
   readonly matches: (address: Address) => boolean;
   /** The content, to be shown as JSON. NOT_FOUND, INVALID_ARGUMENT, CURSOR_INVALID. */
   readonly read: (address: Address, memory: Memory) => Promise<object>;

@@ -3,6 +3,7 @@ import { MemspoolError } from "../../errors.ts";
 import { GET_CHARS_DEFAULT, RECORD_TEXT_BYTES_MAX } from "../../record/limits.ts";
 import { ulidSchema } from "../../record/memory-record.ts";
 import { fitText } from "../../tools/fit-answer.ts";
+import { completeUlid } from "../completer.ts";
 import {
   allowParameters,
   countParameter,
@@ -17,6 +18,7 @@ export const recordResource: ResourceDefinition = {
   title: "A record",
   description: "A record word for word; next_uri leads to the rest of a long text",
   uriTemplate: "memspool://records/{ulid}",
+  variables: { ulid: completeUlid },
   matches: (address) => pathAfter(address, PREFIX) !== undefined,
   read: async (address, memory) => {
     allowParameters(address, "offset");

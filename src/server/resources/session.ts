@@ -1,5 +1,6 @@
 /** `memspool://sessions/{session_id}`: a conversation from its beginning, over all projects. */
 import { fitPage } from "../../tools/fit-answer.ts";
+import { completeSession } from "../completer.ts";
 import { pageParameters, pathAfter, type ResourceDefinition } from "./define-resource.ts";
 
 const PREFIX = "sessions/";
@@ -9,6 +10,7 @@ export const sessionResource: ResourceDefinition = {
   title: "A session",
   description: "A session's records in order, oldest first, as snippets; next_uri leads on",
   uriTemplate: "memspool://sessions/{session_id}",
+  variables: { session_id: completeSession },
   matches: (address) => pathAfter(address, PREFIX) !== undefined,
   read: async (address, memory) => {
     const sessionId = pathAfter(address, PREFIX) as string;
