@@ -151,9 +151,10 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     changes.close();
     await Promise.all([queue.close(), host.stop(), store.close()]);
   };
-  const { storeFile } = paths;
+  const { storeFile, transcriptsDir } = paths;
+  const transferParts = { config, layout, clock, storeFile, transcriptsDir, queue, store, memory };
   return Object.freeze({
-    ...transfers({ config, layout, clock, storeFile, queue, store, drain, events }),
+    ...transfers({ ...transferParts, drain, events }),
     config,
     paths,
     memory,

@@ -5,6 +5,7 @@ import type { Config } from "../config/settings.ts";
 import { MemspoolError } from "../errors.ts";
 import type { FilterInput } from "../memory/memory.ts";
 import { recordFilter } from "../memory/record-filter.ts";
+import type { RoomParts } from "../memory/transfer/capture-all.ts";
 import {
   type ExportResult,
   type ExportSink,
@@ -83,10 +84,8 @@ export async function importHere(
   source: ImportSource,
   options: ImportOptions,
 ): Promise<ImportResult> {
-  const { config, layout, queue, store, drain } = parts;
+  const { config, layout, queue, store } = parts;
   const { signal } = options;
-  // A queue that loses its oldest must not get so far.
-  const losesOldest = config["queue.overflow"] === "drop-oldest";
   const importParts: ImportParts = {
     fs: nodeDurableFs,
     layout,
@@ -94,8 +93,7 @@ export async function importHere(
     store,
     project: config.project,
     textBytesMax: config["record.maxBytes"],
-    makeRoom: async () => void (await drain({ ...(signal && { signal }) })),
-    makeRoomEvery: losesOldest ? Math.ceil(config["queue.maxRecords"] / 2) : undefined,
+    ...roomParts(parts, signal),
     knownKeys: (name, project) => keysOf(parts, name, project),
   };
   if (source.file === undefined) return importRecords(importParts, source.chunks, options);
@@ -109,6 +107,19 @@ export async function importHere(
   } finally {
     await file.close();
   }
+}
+
+/** How an import of many records makes room in the queue. */
+export function roomParts(
+  { config, drain }: Pick<ImportHereParts, "config" | "drain">,
+  signal: AbortSignal | undefined,
+): RoomParts {
+  // A queue that loses its oldest must not get so far.
+  const losesOldest = config["queue.overflow"] === "drop-oldest";
+  return {
+    makeRoom: async () => void (await drain({ ...(signal && { signal }) })),
+    makeRoomEvery: losesOldest ? Math.ceil(config["queue.maxRecords"] / 2) : undefined,
+  };
 }
 
 /** Idempotency keys of what a project holds from a source, in the store or on its way there. */
@@ -127,7 +138,8 @@ async function keysOf(parts: TransferParts, source: string, project: string): Pr
   return keys;
 }
 
-async function withStore<T>(
+/** Opens the store for reading, if there is one, and closes it again. */
+export async function withStore<T>(
   { storeFile: file, clock }: TransferParts,
   use: (store: MemoryStore | undefined) => Promise<T>,
 ): Promise<T> {

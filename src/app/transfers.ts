@@ -3,10 +3,15 @@ import type { Config } from "../config/settings.ts";
 import type { Events } from "../events/catalogue.ts";
 import type { BackupOptions, BackupResult } from "../memory/backup/backup.ts";
 import type {
+  TranscriptOptions,
+  TranscriptsResult,
+} from "../memory/transfer/transcripts/import-job.ts";
+import type { TranscriptRoot } from "../memory/transfer/transcripts/transcript-files.ts";
+import type { TranscriptsHereParts } from "./transcripts-here.ts";
+import type {
   ExportHereOptions,
   ExportResult,
   ExportTarget,
-  ImportHereParts,
   ImportOptions,
   ImportResult,
   ImportSource,
@@ -19,9 +24,14 @@ export interface Transfers {
   exportTo(target: ExportTarget, options: ExportHereOptions): Promise<ExportResult>;
   /** Captures the records of a file. IMPORT_INVALID, and what a capture throws. */
   importFrom(source: ImportSource, options: ImportOptions): Promise<ImportResult>;
+  /** Captures the turns of clients' transcripts. INVALID_ARGUMENT, and what a capture throws. */
+  importTranscripts(
+    roots: readonly TranscriptRoot[],
+    options: TranscriptOptions,
+  ): Promise<TranscriptsResult>;
 }
 
-export function transfers(parts: ImportHereParts & { readonly events: Events }): Transfers {
+export function transfers(parts: TranscriptsHereParts & { readonly events: Events }): Transfers {
   const config: Config = parts.config;
   return {
     backUp: async (target, options) => {
@@ -35,6 +45,10 @@ export function transfers(parts: ImportHereParts & { readonly events: Events }):
     importFrom: async (source, options) => {
       const { importHere } = await import("./transfer-here.ts");
       return importHere(parts, source, options);
+    },
+    importTranscripts: async (roots, options) => {
+      const { importTranscriptsHere } = await import("./transcripts-here.ts");
+      return importTranscriptsHere(parts, roots, options);
     },
   };
 }

@@ -9,6 +9,7 @@ import {
   type GlobalOptions,
   type RunCommand,
 } from "./command-context.ts";
+import { importTranscriptsCommand } from "./import-transcripts.ts";
 import { collect, examples } from "./option-values.ts";
 import { counted, oneLine } from "./printable.ts";
 
@@ -24,7 +25,7 @@ const SHOWN_MAX = 20;
 export function importCommand(run: RunCommand): Command {
   const command = new Command("import")
     .description("Capture the records of an export, or of the official server-memory file")
-    .argument("<file>", "the file; - is stdin")
+    .argument("<file>", "the file; - is stdin; one that is called transcripts is ./transcripts")
     .addOption(
       new Option("--format <format>", "what it is; told from its first line unless given").choices([
         "memspool",
@@ -40,8 +41,10 @@ Exit code 1 if a line was skipped or an id is here with another text.\n${example
         "memspool import memory.ndjson",
         "memspool import ~/memory.jsonl --project atlas --tag from-server-memory",
         "zcat atlas.ndjson.gz | memspool import -",
+        "memspool import transcripts --dry-run",
       )}`,
-    );
+    )
+    .addCommand(importTranscriptsCommand(run));
   return command.action((file: string) => {
     const options = command.optsWithGlobals<ImportCommandOptions>();
     return run(options, (context) => importFile(context, file, options));

@@ -9,6 +9,8 @@ export interface DataPaths {
   readonly storeFile: string;
   /** What needs a person's look, one file each; made when there is something. */
   readonly alertsDir: string;
+  /** How far clients' transcripts were read; can be made again. */
+  readonly transcriptsDir: string;
 }
 
 /** @param home absolute path of the data directory */
@@ -20,5 +22,6 @@ export function dataPaths(home: string): DataPaths {
     storeDir: join(home, "store"),
     storeFile: join(home, "store", "memspool.db"),
     alertsDir: join(home, "alerts"),
+    transcriptsDir: join(home, "transcripts"),
   });
 }

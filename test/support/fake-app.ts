@@ -29,6 +29,7 @@ export interface FakeApp extends AppModule {
   backUp: App["backUp"];
   exportTo: App["exportTo"];
   importFrom: App["importFrom"];
+  importTranscripts: App["importTranscripts"];
   quarantine: QuarantineEntryView[];
   serveExit: number;
 }
@@ -65,6 +66,7 @@ export function makeFakeApp(): FakeApp {
     backUp: () => Promise.reject(new TypeError("this test replaces backUp")),
     exportTo: () => Promise.reject(new TypeError("this test replaces exportTo")),
     importFrom: () => Promise.reject(new TypeError("this test replaces importFrom")),
+    importTranscripts: () => Promise.reject(new TypeError("this test replaces importTranscripts")),
     restore: () => Promise.reject(new TypeError("this test replaces restore")),
     createApp: async (config) => {
       fake.configs.push(config);
@@ -80,6 +82,7 @@ export function makeFakeApp(): FakeApp {
         backUp: (target, options) => fake.backUp(target, options),
         exportTo: (target, options) => fake.exportTo(target, options),
         importFrom: (source, options) => fake.importFrom(source, options),
+        importTranscripts: (roots, options) => fake.importTranscripts(roots, options),
         verify: (options) => fake.verify(options),
         close: async () => {
           fake.closed++;

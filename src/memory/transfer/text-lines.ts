@@ -6,9 +6,25 @@
  * mark at the very start belong to no line. Blank lines are counted and left out.
  */
 
-export type TextLine =
-  | { readonly number: number; readonly text: string; readonly fault?: undefined }
-  | { readonly number: number; readonly text?: undefined; readonly fault: string };
+export type TextLine = LinePlace &
+  (
+    | { readonly text: string; readonly fault?: undefined }
+    | { readonly text?: undefined; readonly fault: string }
+  );
+
+interface LinePlace {
+  readonly number: number;
+  /** Bytes from the beginning to behind the line and the line feed that ends it. */
+  readonly endBytes: number;
+  /** False for a last line that nothing ends: more of it may come. */
+  readonly isEnded: boolean;
+}
+
+/** Lines and bytes in front of the first chunk, for a stream that begins inside a file. */
+export interface LinesBefore {
+  readonly number: number;
+  readonly endBytes: number;
+}
 
 const LINE_FEED = 10;
 const CARRIAGE_RETURN = 13;
@@ -17,18 +33,21 @@ const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
 export async function* textLines(
   chunks: AsyncIterable<Uint8Array | string>,
   lineBytesMax: number,
+  before: LinesBefore = { number: 0, endBytes: 0 },
 ): AsyncGenerator<TextLine> {
-  let number = 0;
+  let { number, endBytes } = before;
   let held: Buffer[] = [];
   let heldBytes = 0;
-  const take = (): TextLine | undefined => {
+  const take = (isEnded: boolean): TextLine | undefined => {
     number++;
+    endBytes += heldBytes + (isEnded ? 1 : 0);
+    const place = { number, endBytes, isEnded };
     const tooLong = heldBytes > lineBytesMax;
     const bytes = Buffer.concat(held);
     held = [];
     heldBytes = 0;
-    if (tooLong) return { number, fault: `is longer than ${lineBytesMax} bytes` };
-    return lineOf(number, bytes);
+    if (tooLong) return { ...place, fault: `is longer than ${lineBytesMax} bytes` };
+    return lineOf(place, bytes);
   };
   for await (const chunk of chunks) {
     let rest = typeof chunk === "string" ? Buffer.from(chunk, "utf8") : Buffer.from(chunk);
@@ -36,7 +55,7 @@ export async function* textLines(
       held.push(rest.subarray(0, end));
       heldBytes += end;
       rest = rest.subarray(end + 1);
-      const line = take();
+      const line = take(true);
       if (line !== undefined) yield line;
     }
     heldBytes += rest.length;
@@ -45,18 +64,18 @@ export async function* textLines(
     else held.push(rest);
   }
   if (heldBytes === 0) return;
-  const line = take();
+  const line = take(false);
   if (line !== undefined) yield line;
 }
 
-function lineOf(number: number, bytes: Buffer): TextLine | undefined {
-  const marked = number === 1 && bytes.subarray(0, 3).equals(BYTE_ORDER_MARK);
+function lineOf(place: LinePlace, bytes: Buffer): TextLine | undefined {
+  const marked = place.number === 1 && bytes.subarray(0, 3).equals(BYTE_ORDER_MARK);
   const end = bytes.at(-1) === CARRIAGE_RETURN ? bytes.length - 1 : bytes.length;
   const content = bytes.subarray(marked ? 3 : 0, end);
   try {
     const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(content);
-    return text.trim() === "" ? undefined : { number, text };
+    return text.trim() === "" ? undefined : { ...place, text };
   } catch {
-    return { number, fault: "is not UTF-8" };
+    return { ...place, fault: "is not UTF-8" };
   }
 }
