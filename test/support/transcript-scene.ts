@@ -9,7 +9,7 @@ import { type RunResult, run } from "./run-program.ts";
 
 export class TranscriptScene {
   readonly root = freshDirectory();
-  readonly home = join(this.root, "memspool");
+  home = join(this.root, "memspool");
   readonly claudeDir = join(this.root, "claude");
   readonly codexDir = join(this.root, "codex");
   readonly env = { HOME: this.root, CLAUDE_CONFIG_DIR: this.claudeDir, CODEX_HOME: this.codexDir };

@@ -29,10 +29,12 @@ export class CaptureAll {
   /** @throws what the first failing capture threw; QUEUE_FULL if no room can be made */
   async run<T>(items: readonly T[], capture: (item: T) => Promise<void>): Promise<void> {
     let left = items;
+    // More under way than the room that is made would fill a small queue before its turn comes.
+    const lanesMax = Math.min(CAPTURES_AT_ONCE, this.#parts.makeRoomEvery ?? CAPTURES_AT_ONCE);
     for (let idleRounds = 0; left.length > 0; ) {
       const refused: T[] = [];
       let full: unknown;
-      await inLanes(left, CAPTURES_AT_ONCE, async (item) => {
+      await inLanes(left, lanesMax, async (item) => {
         await this.#makeRoomIfDue();
         try {
           await capture(item);
