@@ -219,7 +219,9 @@ class Reader {
       codex: this.#codex,
       counts: this.#counts.entries(),
     });
-    saveState(this.#parts, state);
+    const errno = saveState(this.#parts, state);
+    if (errno === undefined) return;
+    this.#parts.tally.note({ file: path, reason: `its place could not be noted (${errno})` });
   }
 }
 

@@ -55,7 +55,7 @@ export async function loadState(
   includeTools: boolean,
 ): Promise<TranscriptState | undefined> {
   const bytes = await parts.fs.read(statePath(parts, path)).catch((error: unknown) => {
-    // ENOENT: never read. Anything else is found again when the state is saved.
+    // ENOENT: never read. Anything else shows again when the state is saved.
     if (errnoOf(error) === undefined) throw error;
     return undefined;
   });
@@ -69,10 +69,20 @@ export async function loadState(
   return (await isKnown(parts, state.witness)) ? state : undefined;
 }
 
-/** @throws the system error of a directory or disk that can not be written */
-export function saveState(parts: StateParts, state: TranscriptState): void {
-  makeDirectories(parts.fsSync, parts.statesDir);
-  parts.fsSync.replace(statePath(parts, state.path), JSON.stringify(state), "none");
+/** @returns the errno if it could not be written, which costs the next import time and no turn */
+export function saveState(parts: StateParts, state: TranscriptState): string | undefined {
+  const { fsSync, statesDir } = parts;
+  try {
+    makeDirectories(fsSync, statesDir);
+    // A link could lead out of the data directory.
+    if (fsSync.facts(statesDir).kind !== "directory") return "ENOTDIR";
+    fsSync.replace(statePath(parts, state.path), JSON.stringify(state), "none");
+    return undefined;
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === undefined) throw error;
+    return errno;
+  }
 }
 
 export async function stateOf(

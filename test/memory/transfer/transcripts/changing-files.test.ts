@@ -1,6 +1,15 @@
-import { appendFileSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  mkdirSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { freshDirectory } from "../../../support/fresh-directory.ts";
 import { transcript, typed } from "../../../support/transcript-lines.ts";
 import { TranscriptScene } from "../../../support/transcript-scene.ts";
 import { SESSION, TALK } from "../../../support/transcript-talks.ts";
@@ -52,6 +61,20 @@ describe("files that change", () => {
     // Read again because of the loss; the note was made when everything was here already.
     rmSync(join(scene.home, "queue"), { recursive: true });
     expect(await scene.import()).toMatchObject({ captured: 4, already_here: 0 });
+  });
+
+  it("X1: where its place can not be noted, or only behind a link, everything is imported all the same", async () => {
+    const scene = new TranscriptScene();
+    const file = scene.claude(transcript(...TALK));
+    const outside = freshDirectory();
+    mkdirSync(scene.home);
+    symlinkSync(outside, join(scene.home, "transcripts"));
+    const note = { file, reason: "its place could not be noted (ENOTDIR)" };
+    expect(await scene.import()).toMatchObject({ captured: 4, notes: [note] });
+    expect(readdirSync(outside)).toEqual([]);
+    rmSync(join(scene.home, "transcripts"));
+    writeFileSync(join(scene.home, "transcripts"), "");
+    expect(await scene.import()).toMatchObject({ captured: 0, already_here: 4, notes: [note] });
   });
 
   it("C2: what is no file, is gone or can not be told is named, and the others come through", async () => {
