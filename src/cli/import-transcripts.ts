@@ -2,6 +2,7 @@
 import { userInfo } from "node:os";
 import { resolve } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
+import { MemspoolError } from "../errors.ts";
 import type { TranscriptsResult } from "../memory/transfer/transcripts/import-job.ts";
 import {
   CLIENTS,
@@ -30,6 +31,9 @@ interface TranscriptsCommandOptions extends GlobalOptions {
   readonly includeTools?: boolean;
   readonly dryRun?: boolean;
 }
+
+/** Options of `import <file>`, which commander also takes here. */
+const OF_IMPORT = ["format", "tag", "strict"];
 
 const MIB = 1_048_576;
 const SHOWN_MAX = 20;
@@ -89,6 +93,13 @@ async function importAll(
   options: TranscriptsCommandOptions,
 ): Promise<number> {
   const { output, signal, env } = context;
+  const foreign = OF_IMPORT.find((name) => name in options);
+  if (foreign !== undefined) {
+    throw new MemspoolError(
+      "INVALID_ARGUMENT",
+      `--${foreign} is for memspool import <file>. Leave it out; see memspool import transcripts --help.`,
+    );
+  }
   const given = paths.map((path) => ({ path: resolve(path), client, isDefault: false }));
   const home = env.HOME || userInfo().homedir;
   const roots = given.length > 0 ? given : defaultRoots(env, home, client);

@@ -33,6 +33,9 @@ describe("the command", () => {
     expect(none.stdout).toContain("There are no transcripts in");
     const wrong = await scene.memspool("import", "transcripts", "--since", "soon");
     expect(wrong.exitCode).toBe(2);
+    const tagged = await scene.memspool("import", "transcripts", "--tag", "x");
+    expect(tagged.exitCode).toBe(2);
+    expect(tagged.stderr).toContain("--tag is for memspool import <file>");
     const help = await scene.memspool("import", "transcripts", "--help");
     expect(help.stdout).toContain("--include-tools");
     await scene.memspool("capture", "x");
