@@ -1,12 +1,14 @@
 /**
  * Reads config.json of the data directory and resolves it with arguments and environment.
  *
- * Guarantees: a missing file or directory is no error and nothing is created; a symlink, a special
+ * Guarantees: where the settings say so and name no project, it is that of the git repository around
+ * the working directory. A missing file or directory is no error and nothing is created; a symlink, a special
  * file and an oversized one are refused; nothing is read at import.
  */
 import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { MemspoolError } from "../errors.ts";
+import { gitProject } from "../platform/git-project.ts";
 import { dataPaths } from "./data-paths.ts";
 import {
   type ConfigInputs,
@@ -24,7 +26,15 @@ const CONFIG_BYTES_MAX = 1_048_576;
 export async function loadConfig(inputs: Omit<ConfigInputs, "file">): Promise<ResolvedConfig> {
   const { configFile } = dataPaths(resolveHome(inputs));
   const text = await readIfThere(configFile);
-  return resolveConfig({ ...inputs, file: text === undefined ? undefined : parse(text) });
+  const file = text === undefined ? undefined : parse(text);
+  return withGitProject(resolveConfig({ ...inputs, file }), inputs.cwd ?? process.cwd());
+}
+
+function withGitProject(resolved: ResolvedConfig, cwd: string): ResolvedConfig {
+  const { config } = resolved;
+  if (config["project.detect"] !== "git" || config.project !== "") return resolved;
+  const project = gitProject(cwd);
+  return Object.freeze({ ...resolved, config: Object.freeze({ ...config, project }) });
 }
 
 async function readIfThere(path: string): Promise<string | undefined> {

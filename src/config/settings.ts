@@ -2,57 +2,40 @@
  * Every setting: its name, default, check and meaning. The environment variable of a setting
  * follows from its name: `queue.maxRecords` is `MEMSPOOL_QUEUE_MAX_RECORDS`.
  */
-import { z } from "zod";
 import { RECORD_TEXT_BYTES_MAX, SHORT_STRING_BYTES_MAX } from "../record/limits.ts";
-import { utf8Bytes } from "../record/memory-record.ts";
+import { utf8Bytes } from "../record/utf8-bytes.ts";
+import { choice, count, onOff, patternList, type SettingCheck, text } from "./setting-checks.ts";
 
 export interface SettingDefinition {
   /** Takes the value as typed in a file, or as text from the environment and arguments. */
-  readonly schema: z.ZodType;
+  readonly schema: SettingCheck<unknown>;
   readonly default: unknown;
   /** What a right value looks like; completes "must be …". */
   readonly expects: string;
   readonly help: string;
 }
 
-/** A whole number; text only in plain decimal digits, so that "", "0x10" and true are refused. */
-function count(min: number, max: number) {
-  return {
-    schema: z
-      .union([
-        z.number(),
-        z
-          .string()
-          .regex(/^\d{1,15}$/)
-          .transform(Number),
-      ])
-      .pipe(z.int().min(min).max(max)),
-    expects: `a whole number from ${min} to ${max}`,
-  };
-}
-
-function choice<const Names extends readonly [string, ...string[]]>(names: Names) {
-  return { schema: z.enum(names), expects: `one of ${names.join(", ")}` };
-}
-
-const path = z.string().refine((text) => !text.includes("\0"));
-const onOff = {
-  schema: z.union([z.boolean(), z.stringbool()]),
-  expects: "true or false",
-};
+const path = text((value) => !value.includes("\0"));
 
 export const SETTINGS = {
   home: {
-    schema: path.min(1),
+    schema: text((value) => value !== "" && !value.includes("\0")),
     default: "~/.memspool",
     expects: "a path of a directory",
     help: "data directory",
   },
   project: {
-    schema: z.string().refine((name) => name !== "*" && utf8Bytes(name) <= SHORT_STRING_BYTES_MAX),
+    schema: text((name) => name !== "*" && utf8Bytes(name) <= SHORT_STRING_BYTES_MAX),
     default: "",
     expects: `a name of at most ${SHORT_STRING_BYTES_MAX} bytes other than *, or empty`,
     help: "the current project: given to captures without one, and the default scope of a search",
+  },
+  "project.detect": {
+    ...choice(["off", "hooks", "git"]),
+    default: "hooks",
+    help:
+      "who names the project after the git repository where none is set: hooks, everyone (git), " +
+      "or nobody (off)",
   },
   "log.level": {
     ...choice(["debug", "info", "warning", "error", "critical", "silent"]),
@@ -112,15 +95,51 @@ export const SETTINGS = {
     default: true,
     help: "whether this server may become the ingester of its data directory",
   },
+  "hook.recall": {
+    ...onOff,
+    default: true,
+    help: "whether the hook of a session's start shows the client what was said before",
+  },
+  "hook.recallChars": {
+    ...count(200, 20_000),
+    default: 4_000,
+    help: "largest text that such a hook shows, in characters",
+  },
+  "hook.tools": {
+    ...onOff,
+    default: false,
+    help: "whether hooks also capture what tools answered",
+  },
+  "privacy.privateSpans": {
+    ...onOff,
+    default: false,
+    help: "whether <private>…</private> is taken out of a text before it is stored",
+  },
+  "privacy.secrets": {
+    ...onOff,
+    default: false,
+    help: "whether known forms of keys and tokens are taken out before a text is stored",
+  },
+  "privacy.patterns": {
+    ...patternList,
+    default: [],
+    help: "regular expressions, in JSON; what they match is taken out before a text is stored",
+  },
 } as const satisfies Record<string, SettingDefinition>;
 
 export type SettingName = keyof typeof SETTINGS;
 
 export const SETTING_NAMES = Object.keys(SETTINGS) as SettingName[];
 
+type Checked<S> = S extends { safeParse(value: unknown): infer R }
+  ? Extract<R, { success: true }> extends { data: infer T }
+    ? T
+    : never
+  : never;
+
 /** All settings, resolved, checked and frozen. */
 export type Config = Readonly<{
-  [N in SettingName]: z.infer<(typeof SETTINGS)[N]["schema"]>;
+  [N in SettingName]: Checked<(typeof SETTINGS)[N]["schema"]>;
 }>;
 
 /** `queue.maxRecords` → `MEMSPOOL_QUEUE_MAX_RECORDS`. */

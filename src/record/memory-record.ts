@@ -17,15 +17,13 @@ import {
   SUPERSEDES_COUNT_MAX,
   TAG_COUNT_MAX,
 } from "./limits.ts";
+import { utf8Bytes } from "./utf8-bytes.ts";
+
+export { utf8Bytes } from "./utf8-bytes.ts";
 
 export const TIERS = ["working", "episodic", "semantic", "procedural"] as const;
 export const ROLES = ["user", "assistant", "system", "tool"] as const;
 export const PRIORITIES = ["high", "normal", "low"] as const;
-
-/** UTF-8 length in bytes; a lone surrogate counts three, as in WTF-8. */
-export function utf8Bytes(text: string): number {
-  return Buffer.byteLength(text, "utf8");
-}
 
 function boundedString(bytesMax: number) {
   return z.string().refine((text) => utf8Bytes(text) <= bytesMax, {

@@ -163,6 +163,7 @@ it("P11: every setting's variable name follows from its name", () => {
   expect(SETTING_NAMES.map(envName)).toEqual([
     "MEMSPOOL_HOME",
     "MEMSPOOL_PROJECT",
+    "MEMSPOOL_PROJECT_DETECT",
     "MEMSPOOL_LOG_LEVEL",
     "MEMSPOOL_LOG_FILE",
     "MEMSPOOL_LOG_MAX_BYTES",
@@ -174,6 +175,12 @@ it("P11: every setting's variable name follows from its name", () => {
     "MEMSPOOL_INGEST_BATCH_RECORDS",
     "MEMSPOOL_INGEST_POLL_MS",
     "MEMSPOOL_INGEST_ENABLED",
+    "MEMSPOOL_HOOK_RECALL",
+    "MEMSPOOL_HOOK_RECALL_CHARS",
+    "MEMSPOOL_HOOK_TOOLS",
+    "MEMSPOOL_PRIVACY_PRIVATE_SPANS",
+    "MEMSPOOL_PRIVACY_SECRETS",
+    "MEMSPOOL_PRIVACY_PATTERNS",
   ]);
   for (const name of SETTING_NAMES) expect(SETTINGS[name].help).not.toBe("");
 });

@@ -14,7 +14,10 @@ interface RoomRule {
 }
 
 const GROUND = ["errors", "platform", "record", "text", "events"];
-const PARTS = [...GROUND, "config", "queue", "store", "pressure", "ingest", "memory", "health"];
+const PARTS = [
+  ...GROUND,
+  ...["config", "queue", "store", "pressure", "ingest", "memory", "health", "hooks"],
+];
 const BELOW_CLI = [...PARTS, "tools", "server"];
 
 /** Every room may also import the types of config, and config's own row says what config may. */
@@ -24,12 +27,13 @@ export const ROOMS: Readonly<Record<string, RoomRule>> = {
   record: { values: ["errors", "platform/clock"] },
   text: { values: ["errors"] },
   events: { values: ["platform"], types: ["errors"] },
-  config: { values: ["record", "errors"] },
+  config: { values: ["record", "errors", "platform/git-project"] },
   queue: { values: GROUND },
   store: { values: GROUND },
   pressure: { values: ["events", "platform", "errors"] },
   ingest: { values: [...GROUND, "queue", "store"] },
   memory: { values: [...GROUND, "queue", "store", "pressure"] },
+  hooks: { values: [...GROUND, "config", "queue", "memory"] },
   health: { values: ["platform/directory-fsync"], types: PARTS },
   tools: { values: ["record", "errors", "health"], types: ["memory"] },
   server: {
@@ -40,7 +44,7 @@ export const ROOMS: Readonly<Record<string, RoomRule>> = {
   app: { values: BELOW_CLI },
   index: { values: [...GROUND, "queue"] },
   // The doctor judges even where the parts can not be built, so it holds the checks itself.
-  cli: { values: ["app", "memory", "config", "errors", "record", "health"] },
+  cli: { values: ["app", "memory", "config", "errors", "record", "health", "hooks"] },
   main: { values: ["cli"] },
 };
 
@@ -48,6 +52,7 @@ export const ROOMS: Readonly<Record<string, RoomRule>> = {
 const PACKAGE_HOMES: Readonly<Record<string, readonly string[]>> = {
   "@modelcontextprotocol/sdk": ["src/server/", "src/cli/demo"],
   "@photostructure/sqlite": ["src/store/sqlite/"],
+  "@secretlint/secretlint-rule-preset-recommend": ["src/memory/privacy/"],
 };
 
 /** The built program, as dist/main.js finds it beside itself. */
