@@ -14,12 +14,16 @@ import type { Config } from "./config/settings.ts";
 import { MemspoolError, reportError } from "./errors.ts";
 import type { Events } from "./events/catalogue.ts";
 import { EventHub } from "./events/event-hub.ts";
+import { hookCounts } from "./hooks/hook-trace.ts";
+import { hooksDirectory } from "./hooks/hooks-directory.ts";
 import type { DrainOptions, DrainResult } from "./ingest/drain-here.ts";
 import { IngestHost } from "./ingest/ingest-host.ts";
 import { ingesterView } from "./ingest/ingester-view.ts";
 import { ChangeSignal } from "./memory/change-signal.ts";
 import { createMemory } from "./memory/create-memory.ts";
 import type { HealthReport, Memory } from "./memory/memory.ts";
+import { Privacy, privacySettings } from "./memory/privacy/privacy.ts";
+import { privateQueue } from "./memory/privacy/private-queue.ts";
 import type { RebuildResult } from "./memory/rebuild/rebuild-result.ts";
 import type { SpotCheck } from "./memory/spot-check.ts";
 import type { VerifyOptions, VerifyReport } from "./memory/verify/report.ts";
@@ -85,6 +89,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     clock,
   });
   const { layout } = queue;
+  const privacy = new Privacy(privacySettings(config));
   const storeExists = () => existsSync(paths.storeFile);
   const startStoreWorker = storeWorkerAt(workerUrl("store-worker"), { file: paths.storeFile });
   const client = new StoreClient({ startWorker: startStoreWorker, events });
@@ -122,6 +127,8 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       ingester: () => ingesterView(nodeDurableFs, layout, host),
       askToDrain: () => host.flush(),
       health: () => health(),
+      privacy,
+      hooks: () => hookCounts(hooksDirectory(paths.home)),
       onCaptured: () => {
         host.wake();
         changes.changed();
@@ -152,7 +159,10 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     await Promise.all([queue.close(), host.stop(), store.close()]);
   };
   const { storeFile, transcriptsDir } = paths;
-  const transferParts = { config, layout, clock, storeFile, transcriptsDir, queue, store, memory };
+  const transferParts = {
+    ...{ config, layout, clock, storeFile, transcriptsDir, store, memory },
+    queue: privateQueue(queue, privacy),
+  };
   return Object.freeze({
     ...transfers({ ...transferParts, drain, events }),
     config,

@@ -16,6 +16,7 @@ export const ERROR_CODES = {
   CURSOR_INVALID: { retryable: false },
   NOT_FOUND: { retryable: false },
   CONFIG_INVALID: { retryable: false },
+  PRIVACY_FAILED: { retryable: false },
   // the queue
   CAPTURE_FAILED: { retryable: true },
   QUEUE_FULL: { retryable: true },

@@ -72,6 +72,10 @@ async function capture(
     return EXIT_OK;
   }
   output.line(`${output.style("green", "captured")} ${receipt.ulid}`);
+  if (receipt.redacted !== undefined) {
+    const { private: spans, secrets } = receipt.redacted;
+    output.line(`taken out before it was stored: ${spans} private, ${secrets} secret`);
+  }
   output.line(output.style("dim", `${receipt.state}: on disk; sha256 ${receipt.sha256}`));
   return EXIT_OK;
 }

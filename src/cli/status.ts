@@ -86,4 +86,15 @@ function describe(output: Output, status: StatusReport): void {
   const bytes = store.bytes === null ? "" : `, ${shortBytes(store.bytes)}`;
   entry("store", `${store.kind} ${store.state}${records}${bytes}`);
   if (store.error !== null) entry("", `${store.error.code}: ${oneLine(store.error.message)}`);
+  const { hooks, privacy } = status;
+  if (hooks.captured + hooks.failures > 0) {
+    const failed = hooks.failures === 0 ? "" : `, ${counted(hooks.failures, "failure")}`;
+    entry("hooks", `${counted(hooks.captured, "turn")} captured${failed}`);
+  }
+  const takenOut = [
+    ...(privacy.private_spans ? ["<private> spans"] : []),
+    ...(privacy.secrets ? ["known secrets"] : []),
+    ...(privacy.patterns > 0 ? [counted(privacy.patterns, "own pattern")] : []),
+  ];
+  if (takenOut.length > 0) entry("privacy", `on, taken out before storing: ${takenOut.join(", ")}`);
 }

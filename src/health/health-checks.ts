@@ -8,6 +8,7 @@ import { judgeBacklog } from "./check-backlog.ts";
 import { type ConfigurationFacts, checkConfiguration } from "./check-configuration.ts";
 import { checkFileSystem } from "./check-file-system.ts";
 import { checkFreeSpace } from "./check-free-space.ts";
+import { judgeHooks } from "./check-hooks.ts";
 import { judgeLease } from "./check-lease.ts";
 import { checkModes } from "./check-modes.ts";
 import { judgeQuarantine } from "./check-quarantine.ts";
@@ -15,7 +16,7 @@ import { judgeStore, type StoreAnswer } from "./check-store.ts";
 import { checkWrite } from "./check-write.ts";
 import type { NamedCheck } from "./run-checks.ts";
 
-export type QueueStatus = Pick<StatusReport, "ingester" | "queue">;
+export type QueueStatus = Pick<StatusReport, "ingester" | "queue" | "hooks">;
 
 export function configurationCheck(facts: ConfigurationFacts): NamedCheck {
   return { name: "configuration", run: () => checkConfiguration(facts) };
@@ -51,5 +52,6 @@ export function queueChecks(ask: () => Promise<QueueStatus>): NamedCheck[] {
     { name: "ingester", run: async () => judgeLease(await status()) },
     { name: "backlog", run: async () => judgeBacklog(await status()) },
     { name: "quarantine", run: async () => judgeQuarantine(await status()) },
+    { name: "hooks", run: async () => judgeHooks(await status()) },
   ];
 }

@@ -2,15 +2,17 @@
  * The one way in, for tools, command line and hooks.
  *
  * Guarantees: resolves only when the record is durable (queue/capture-queue). Fills in the current
- * project where the caller names none; changes nothing else.
+ * project where the caller names none, and takes out what privacy asks for, before anything touches
+ * the disk; changes nothing else.
  */
 import { type ErrorReport, MemspoolError, reportError, type StoredState } from "../errors.ts";
-import { BATCH_BYTES_MAX, BATCH_COUNT_MAX } from "../record/limits.ts";
-import { type MemoryRecord, utf8Bytes } from "../record/memory-record.ts";
+import { BATCH_BYTES_MAX, BATCH_COUNT_MAX, RECORD_TEXT_BYTES_MAX } from "../record/limits.ts";
+import type { MemoryRecord } from "../record/memory-record.ts";
+import { utf8Bytes } from "../record/utf8-bytes.ts";
 import type { CaptureFailure, CaptureInput, Receipt } from "./memory.ts";
 import type { MemoryParts } from "./parts.ts";
 
-export type CaptureParts = Pick<MemoryParts, "queue" | "project" | "onCaptured">;
+export type CaptureParts = Pick<MemoryParts, "queue" | "project" | "onCaptured" | "privacy">;
 
 export interface CaptureCounts {
   readonly captured: number;
@@ -70,7 +72,7 @@ export class Captures {
   async #append(input: CaptureInput): Promise<Receipt> {
     try {
       const { record, retryUlid } = this.#split(input);
-      return await this.#parts.queue.append(record, { retryUlid });
+      return await this.#appendClean(record, retryUlid);
     } catch (error) {
       this.#failed++;
       // A refused record says nothing about the next one; a disk that fails does.
@@ -78,6 +80,14 @@ export class Captures {
       if (DISK_CODES.has(code)) this.#failing = code;
       throw error;
     }
+  }
+
+  async #appendClean(record: MemoryRecord, retryUlid: string | undefined): Promise<Receipt> {
+    const { queue, privacy } = this.#parts;
+    if (privacy?.on !== true || !isLookedAt(record)) return queue.append(record, { retryUlid });
+    const { record: clean, redacted } = await privacy.apply(record);
+    const receipt = await queue.append(clean, { retryUlid });
+    return redacted === undefined ? receipt : { ...receipt, redacted };
   }
 
   #split(input: CaptureInput): { record: MemoryRecord; retryUlid: string | undefined } {
@@ -89,6 +99,12 @@ export class Captures {
     }
     return { record, retryUlid };
   }
+}
+
+/** What no record can be is not looked through: the queue refuses it by name or size. */
+function isLookedAt(record: unknown): boolean {
+  const surface = (record as { surface?: unknown } | null | undefined)?.surface;
+  return typeof surface === "string" && utf8Bytes(surface) <= RECORD_TEXT_BYTES_MAX;
 }
 
 /** A failed capture as an entry of a batch's answer. */

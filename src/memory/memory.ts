@@ -9,6 +9,7 @@
 import type { StoredState } from "../errors.ts";
 import type { MemoryRecord } from "../record/memory-record.ts";
 import type { FacetKind } from "../store/memory-store.ts";
+import type { Redacted } from "./privacy/privacy.ts";
 import type {
   AuditPage,
   Page,
@@ -54,6 +55,8 @@ export interface Receipt {
   state: "pending";
   /** ISO 8601. */
   appended_at: string;
+  /** How many places privacy took out before it was stored; absent if none. */
+  redacted?: Redacted;
 }
 
 export interface CaptureInput extends MemoryRecord {
@@ -185,6 +188,17 @@ export interface StatusReport {
     bytes: number | null;
     error: { code: string; message: string } | null;
   };
+  /** What hooks of assistants captured by themselves, and what they could not. */
+  hooks: {
+    captured: number;
+    ignored: number;
+    failures: number;
+    last_captured_at: string | null;
+    last_failure_at: string | null;
+    last_failure_code: string | null;
+  };
+  /** What is taken out of texts before they are stored; `patterns` counts the user's own. */
+  privacy: { private_spans: boolean; secrets: boolean; patterns: number };
 }
 
 export interface HealthCheck {

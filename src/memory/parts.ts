@@ -7,6 +7,7 @@ import type { OverflowView } from "../queue/overflow-view.ts";
 import type { PendingView } from "../queue/pending-view.ts";
 import type { StoreReader } from "../store/memory-store.ts";
 import type { HealthReport, StatusReport } from "./memory.ts";
+import type { Privacy } from "./privacy/privacy.ts";
 
 /** What the ingester of this data directory says, whichever process runs it. */
 export interface IngesterView {
@@ -48,6 +49,10 @@ export interface MemoryParts {
   /** Asks whichever process leads to drain now. */
   readonly askToDrain: () => void;
   readonly health: () => Promise<HealthReport>;
+  /** What must not be stored; nothing is taken out without it. */
+  readonly privacy?: Privacy;
+  /** What hooks of assistants did here; nothing without it. */
+  readonly hooks?: () => StatusReport["hooks"];
   /** Tells that a capture was acknowledged here. */
   readonly onCaptured: () => void;
 }

@@ -14,6 +14,14 @@ import type { IngesterView, MemoryParts } from "./parts.ts";
 export type StatusParts = Omit<MemoryParts, "health" | "askToDrain" | "onCaptured" | "events">;
 
 const STORE_ANSWER_MS = 2_000;
+const NO_HOOKS: StatusReport["hooks"] = {
+  captured: 0,
+  ignored: 0,
+  failures: 0,
+  last_captured_at: null,
+  last_failure_at: null,
+  last_failure_code: null,
+};
 /** Upper bounds of the age histogram in seconds. */
 const AGE_BOUNDS_S = [1, 10, 60, 600, 3_600, 86_400] as const;
 const WHEN_FULL: Readonly<Record<StatusReport["queue"]["overflow"], string>> = {
@@ -66,6 +74,12 @@ export async function statusReport(
     },
     ingester: ingesterStatus(ingester, oldestAgeMs),
     store,
+    hooks: parts.hooks?.() ?? NO_HOOKS,
+    privacy: {
+      private_spans: parts.privacy?.settings.privateSpans ?? false,
+      secrets: parts.privacy?.settings.secrets ?? false,
+      patterns: parts.privacy?.settings.patterns.length ?? 0,
+    },
   };
   const reasons = reasonsOf(report);
   if (counts.failing === undefined) {
@@ -83,7 +97,7 @@ async function queued({ view, spill }: StatusParts) {
 
 /** One sentence for each thing that needs a look. */
 function reasonsOf(report: Omit<StatusReport, "state" | "reasons">): string[] {
-  const { queue, store, ingester } = report;
+  const { queue, store, ingester, hooks } = report;
   const reasons: string[] = [];
   if (store.error) {
     reasons.push(`The store is away (${store.error.code}); captures stay safe in the queue.`);
@@ -112,7 +126,16 @@ function reasonsOf(report: Omit<StatusReport, "state" | "reasons">): string[] {
     const records = queue.quarantined === 1 ? "1 record is" : `${queue.quarantined} records are`;
     reasons.push(`${records} in quarantine; see \`memspool quarantine list\`.`);
   }
+  if (hookFailsNow(hooks)) {
+    reasons.push(`The last hook could not capture (${hooks.last_failure_code}); see the doctor.`);
+  }
   return reasons;
+}
+
+/** A failure that no capture came after. */
+export function hookFailsNow(hooks: StatusReport["hooks"]): boolean {
+  if (hooks.last_failure_at === null) return false;
+  return hooks.last_captured_at === null || hooks.last_failure_at >= hooks.last_captured_at;
 }
 
 function ingesterStatus(view: IngesterView, oldestAgeMs: number | null): StatusReport["ingester"] {

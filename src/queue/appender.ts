@@ -14,7 +14,7 @@ import type { DurableFsSync } from "../platform/durable-fs-sync.ts";
 import { SharedDirectorySync } from "../platform/shared-directory-sync.ts";
 import { textSha256 } from "../record/content-hash.ts";
 import { encodeEnvelope } from "../record/envelope.ts";
-import { type MemoryRecord, parseRecord } from "../record/memory-record.ts";
+import type { MemoryRecord } from "../record/memory-record.ts";
 import { RecordIds } from "../record/record-id.ts";
 import { newestIds } from "./high-water.ts";
 import type { QueueLayout } from "./layout.ts";
@@ -43,6 +43,7 @@ export interface AppenderParts {
   readonly clock: Clock;
   readonly events: Events;
   readonly textBytesMax: number;
+  readonly parse: (record: MemoryRecord, textBytesMax: number) => MemoryRecord;
   readonly maxRecords: number;
   readonly policy: OverflowPolicy;
   readonly alertsDir: string | undefined;
@@ -82,7 +83,7 @@ export class Appender {
     if (this.#closed) throw ofRepeat(shuttingDown(), known.ulid);
     const startedMs = this.#parts.clock.monotonicMs();
     // Everything of the caller's object is read before the first await.
-    const parsed = parseRecord(record, this.#parts.textBytesMax);
+    const parsed = this.#parts.parse(record, this.#parts.textBytesMax);
     const recordJson = JSON.stringify(parsed);
     const sha256 = textSha256(parsed.surface);
     this.#appending++;

@@ -28,7 +28,7 @@ import { type DurableFs, nodeDurableFs } from "../platform/durable-fs.ts";
 import { type DurableFsSync, nodeDurableFsSync } from "../platform/durable-fs-sync.ts";
 import { isErrno } from "../platform/errno.ts";
 import { RECORD_TEXT_BYTES_MAX } from "../record/limits.ts";
-import { type MemoryRecord, ulidSchema } from "../record/memory-record.ts";
+import { type MemoryRecord, parseRecord, ulidSchema } from "../record/memory-record.ts";
 import { ulidTimeMs } from "../record/record-id.ts";
 import { Appender, type CaptureReceipt } from "./appender.ts";
 import { IngestPass, type RecordHandler } from "./ingest-pass.ts";
@@ -54,6 +54,8 @@ export interface CaptureQueueOptions {
   readonly clock?: Clock;
   readonly fs?: DurableFs;
   readonly fsSync?: DurableFsSync;
+  /** Checks a record in place of {@link parseRecord}, for who makes all its records itself. */
+  readonly parse?: (record: MemoryRecord, textBytesMax: number) => MemoryRecord;
   /** A seam: one of its own makes this object stand for another process. */
   readonly markMemory?: MarkMemory;
 }
@@ -104,6 +106,7 @@ export class CaptureQueue {
       fs: this.#fs,
       fsSync,
       textBytesMax,
+      parse: options.parse ?? parseRecord,
       maxRecords,
       policy,
       alertsDir: options.alertsDir,

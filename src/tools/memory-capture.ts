@@ -18,6 +18,10 @@ export const memoryCapture = defineTool({
     sha256: z.string(),
     state: z.string().describe("pending: durable, on its way into the index"),
     appended_at: z.string(),
+    redacted: z
+      .object({ private: z.number(), secrets: z.number() })
+      .optional()
+      .describe("Places that privacy took out before the text was stored"),
   }),
   annotations: {
     title: "Remember",

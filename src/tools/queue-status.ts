@@ -16,6 +16,8 @@ export const queueStatus = defineTool({
     counters: z.looseObject({}),
     ingester: z.looseObject({}),
     store: z.looseObject({}),
+    hooks: z.looseObject({}),
+    privacy: z.looseObject({}),
   }),
   annotations: {
     title: "Status of memory",

@@ -51,6 +51,7 @@ it("the codes of errors", () => {
     "INVALID_ARGUMENT",
     "LEASE_HELD",
     "NOT_FOUND",
+    "PRIVACY_FAILED",
     "QUEUE_FULL",
     "REBUILD_INCOMPLETE",
     "RECORD_INVALID",
@@ -124,6 +125,9 @@ it("the names of events", () => {
 it("the environment variables of settings", () => {
   expect(Object.keys(SETTINGS).map(envName).sort()).toEqual([
     "MEMSPOOL_HOME",
+    "MEMSPOOL_HOOK_RECALL",
+    "MEMSPOOL_HOOK_RECALL_CHARS",
+    "MEMSPOOL_HOOK_TOOLS",
     "MEMSPOOL_INGEST_BATCH_RECORDS",
     "MEMSPOOL_INGEST_ENABLED",
     "MEMSPOOL_INGEST_POLL_MS",
@@ -131,7 +135,11 @@ it("the environment variables of settings", () => {
     "MEMSPOOL_LOG_FILE",
     "MEMSPOOL_LOG_LEVEL",
     "MEMSPOOL_LOG_MAX_BYTES",
+    "MEMSPOOL_PRIVACY_PATTERNS",
+    "MEMSPOOL_PRIVACY_PRIVATE_SPANS",
+    "MEMSPOOL_PRIVACY_SECRETS",
     "MEMSPOOL_PROJECT",
+    "MEMSPOOL_PROJECT_DETECT",
     "MEMSPOOL_QUEUE_MAX_ATTEMPTS",
     "MEMSPOOL_QUEUE_MAX_RECORDS",
     "MEMSPOOL_QUEUE_OVERFLOW",
@@ -161,7 +169,7 @@ const FILTER =
 
 it("the tools, their arguments and the fields of their answers", () => {
   expect(TOOLS.map(shapeOf)).toEqual([
-    ["memory_capture", RECORD, "ulid, sha256, state, appended_at, error"],
+    ["memory_capture", RECORD, "ulid, sha256, state, appended_at, redacted, error"],
     ["memory_capture_batch", "records! array", "receipts, error"],
     [
       "memory_search",
@@ -183,7 +191,7 @@ it("the tools, their arguments and the fields of their answers", () => {
       "ulid! string",
       "ulid, state, sha256, appended_at, duplicate_of, reason, store_error, error",
     ],
-    ["queue_status", "", "state, reasons, queue, counters, ingester, store, error"],
+    ["queue_status", "", "state, reasons, queue, counters, ingester, store, hooks, privacy, error"],
     ["queue_flush", "timeout_ms integer", "drained, remaining, ms, error"],
     ["queue_retry", "ulid string, limit integer", "returned, outcomes, remaining, error"],
   ]);

@@ -293,5 +293,14 @@ export function okStatus(): StatusReport {
       delayed: null,
     },
     store: { kind: "sqlite", state: "unopened", records: null, bytes: null, error: null },
+    hooks: {
+      captured: 0,
+      ignored: 0,
+      failures: 0,
+      last_captured_at: null,
+      last_failure_at: null,
+      last_failure_code: null,
+    },
+    privacy: { private_spans: false, secrets: false, patterns: 0 },
   };
 }
