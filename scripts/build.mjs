@@ -41,12 +41,28 @@ const leaveOut = {
   },
 };
 
+const external = ["@photostructure/sqlite", "@secretlint/secretlint-rule-preset-recommend"];
+
+// A hook has a tenth of a second beyond the start of node. It is one CommonJS file, and the schema
+// library, which takes longer to load than all the rest, stays outside until a schema is asked.
+const forHook = {
+  name: "for-hook",
+  setup({ onResolve }) {
+    onResolve({ filter: /^zod$/ }, () => ({ path: `${root}scripts/deferred-zod.mjs` }));
+    onResolve({ filter: /\/hook-recall\.ts$/ }, () => ({
+      path: "./hook-recall.mjs",
+      external: true,
+    }));
+  },
+};
+
 rmSync(dist, { recursive: true, force: true });
 await build({
   ...shared,
   entryPoints: {
     program: "src/cli/program.ts",
     index: "src/index.ts",
+    "hook-recall": "src/cli/hook-recall.ts",
     "ingest-worker": "src/workers/ingest-worker.ts",
     "store-worker": "src/workers/store-worker.ts",
   },
@@ -58,7 +74,7 @@ await build({
   plugins: [leaveOut],
   // jsonc-parser's main file hides what it requires from the bundler; its module does not.
   alias: { "jsonc-parser": "./node_modules/jsonc-parser/lib/esm/main.js" },
-  external: ["@photostructure/sqlite"],
+  external,
   // Bundled CommonJS packages call require() for Node's own modules, and write-file-atomic makes
   // names of temp files from __filename.
   banner: {
@@ -71,10 +87,26 @@ await build({
 });
 await build({
   ...shared,
+  entryPoints: { hook: "src/cli/hook-program.ts" },
+  outdir: dist,
+  format: "cjs",
+  minify: true,
+  external: [...external, "./zod.js"],
+  plugins: [forHook],
+});
+await build({
+  ...shared,
+  stdin: { contents: 'export { z } from "zod";', resolveDir: root },
+  outfile: `${dist}/zod.js`,
+  format: "cjs",
+  plugins: [leaveOut],
+});
+await build({
+  ...shared,
   entryPoints: { main: "src/main.ts" },
   outdir: dist,
   format: "cjs",
-  external: ["./program.mjs"],
+  external: ["./program.mjs", "./hook.js"],
   banner: { js: "#!/usr/bin/env node" },
 });
 writeFileSync(`${dist}/package.json`, '{ "type": "commonjs" }\n');

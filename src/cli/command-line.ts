@@ -26,6 +26,7 @@ import { exitCodeForError } from "./exit-code.ts";
 import { exportCommand } from "./export.ts";
 import { flushCommand } from "./flush.ts";
 import { getCommand } from "./get.ts";
+import { hookCommand } from "./hook.ts";
 import { importCommand } from "./import.ts";
 import { installCommand } from "./install.ts";
 import { type Interruption, interruption } from "./interruption.ts";
@@ -125,6 +126,7 @@ function buildProgram(run: Parameters<typeof captureCommand>[0], input: ProgramI
     completionCommand,
     demoCommand,
   ].map((make) => make(run));
+  commands.push(hookCommand(input));
   for (const command of commands) program.addCommand(command);
   program.addCommand(completeCommand(run), { hidden: true });
   for (const command of [program, ...commands, ...commands.flatMap((each) => each.commands)]) {
