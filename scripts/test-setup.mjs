@@ -30,6 +30,12 @@ const PROGRAMS = [
     needed: process.platform === "linux",
     without: "the test of completion in fish is skipped",
   },
+  {
+    name: "git",
+    debianPackage: "git",
+    needed: true,
+    without: "tests on real repositories, worktrees and submodules are skipped",
+  },
 ];
 
 function pathOf(program) {

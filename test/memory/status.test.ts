@@ -46,6 +46,15 @@ describe("status", () => {
         delayed: null,
       },
       store: { kind: "sqlite", state: "unopened", records: null, bytes: null, error: null },
+      hooks: {
+        captured: 0,
+        ignored: 0,
+        failures: 0,
+        last_captured_at: null,
+        last_failure_at: null,
+        last_failure_code: null,
+      },
+      privacy: { private_spans: false, secrets: false, patterns: 0 },
     });
   });
 

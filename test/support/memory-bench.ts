@@ -39,6 +39,7 @@ export interface MemoryBenchOptions {
   readonly spillBytesMax?: number;
   readonly maxRecords?: number;
   readonly overflow?: MemoryParts["overflow"];
+  readonly privacy?: MemoryParts["privacy"];
 }
 
 export class MemoryBench {
@@ -92,6 +93,7 @@ export class MemoryBench {
         events: this.events,
         dataDir: home,
         project: options.project ?? "",
+        ...(options.privacy && { privacy: options.privacy }),
         version: "0.0.0",
         startedAtMs: this.clock.nowMs(),
         ingester: async () => this.ingesterView,
