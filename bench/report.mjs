@@ -108,6 +108,27 @@ export function coldStartRows({ ms: series, beyondNodeMs }) {
   ];
 }
 
+export function hookStartRows({ ms: series, beyondNodeMs, toNode }) {
+  const beyond = (name) =>
+    `node + ${ms(beyondNodeMs[name].median)} (${spread(ms, beyondNodeMs[name])})`;
+  return [
+    row("node that ends at once", ms(series.node.median), spread(ms, series.node)),
+    row(
+      "a hook, one prompt of 1,000 characters",
+      ms(series.hook.median),
+      spread(ms, series.hook),
+      `${beyond("hook")}, ${toNode.median.toFixed(2)} ×`,
+      target("≤ node + 100 ms", beyondNodeMs.hook.median <= 100),
+    ),
+    row(
+      "the same, looking for secrets",
+      ms(series.secrets.median),
+      spread(ms, series.secrets),
+      beyond("secrets"),
+    ),
+  ];
+}
+
 const COLUMNS = ["what", "figure", "middleHalf", "ratio"];
 
 export function printSection(title, rows) {

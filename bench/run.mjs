@@ -21,6 +21,8 @@ const { benchAppendLatency, benchBacklog, benchSpill, benchThroughput } = await 
 );
 const { benchColdStart } = await import("./cold-start.mjs");
 const { benchDrain } = await import("./drain-bench.mjs");
+const { benchHookStart } = await import("./hook-start.mjs");
+const { sampleText } = await import("./sample-text.mjs");
 const report = await import("./report.mjs");
 const { describeMachine, openWorkspace } = await import("./workspace.mjs");
 const { CaptureQueue, generateUlid } = await import("../dist/index.mjs");
@@ -97,6 +99,11 @@ const parts = {
     title: "Cold start",
     run: () => benchColdStart({ dir, rounds: quick ? 5 : 15 }),
     rows: report.coldStartRows,
+  },
+  hook: {
+    title: "A client's hook, from start to end",
+    run: () => benchHookStart({ dir, rounds: quick ? 7 : 25, text: sampleText(1_000) }),
+    rows: report.hookStartRows,
   },
 };
 
