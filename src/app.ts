@@ -90,6 +90,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   });
   const { layout } = queue;
   const privacy = new Privacy(privacySettings(config));
+  const hooks = () => hookCounts(hooksDirectory(paths.home));
   const storeExists = () => existsSync(paths.storeFile);
   const startStoreWorker = storeWorkerAt(workerUrl("store-worker"), { file: paths.storeFile });
   const client = new StoreClient({ startWorker: startStoreWorker, events });
@@ -128,7 +129,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       askToDrain: () => host.flush(),
       health: () => health(),
       privacy,
-      hooks: () => hookCounts(hooksDirectory(paths.home)),
+      hooks,
       onCaptured: () => {
         host.wake();
         changes.changed();
@@ -141,12 +142,15 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     return spotCheck({ fs: nodeDurableFs, layout, receipt: (ulid) => memory.receipt(ulid) });
   };
   const health = async (): Promise<HealthReport> => {
-    const { directoryChecks, queueChecks, storeCheck } = await import("./health/health-checks.ts");
+    const { directoryChecks, hooksCheck, queueChecks, storeCheck } = await import(
+      "./health/health-checks.ts"
+    );
     const { runChecks } = await import("./health/run-checks.ts");
     return runChecks([
       ...directoryChecks(paths),
       storeCheck(() => storeAnswer(store, paths, lookForSome)),
       ...queueChecks(() => memory.status()),
+      hooksCheck(hooks),
     ]);
   };
   const drain = async (drainOptions: DrainOptions): Promise<DrainResult> => {

@@ -13,9 +13,16 @@ import { type DataPaths, dataPaths } from "../config/data-paths.ts";
 import { type ResolvedConfig, resolveHome } from "../config/resolve-config.ts";
 import { MemspoolError } from "../errors.ts";
 import type { ConfigurationFacts } from "../health/check-configuration.ts";
-import { configurationCheck, directoryChecks, queueChecks } from "../health/health-checks.ts";
+import {
+  configurationCheck,
+  directoryChecks,
+  hooksCheck,
+  queueChecks,
+} from "../health/health-checks.ts";
 import { exitCodeOf } from "../health/report.ts";
 import { type NamedCheck, runChecks } from "../health/run-checks.ts";
+import { hookCounts } from "../hooks/hook-trace.ts";
+import { hooksDirectory } from "../hooks/hooks-directory.ts";
 import type { HealthCheck, HealthReport } from "../memory/memory.ts";
 import type { CommandContext, GlobalOptions, RunCommand } from "./command-context.ts";
 import { examples } from "./option-values.ts";
@@ -51,6 +58,7 @@ async function doctor(context: CommandContext): Promise<number> {
     (await within(LOOK_MS_MAX, isThere(paths.queueDir), false))
       ? [storeFinding(parts), ...queueChecks(async () => (await parts.get()).memory.status())]
       : []),
+    ...(paths === undefined ? [] : [hooksCheck(() => hookCounts(hooksDirectory(paths.home)))]),
   ];
   try {
     const report = await runChecks(checks);

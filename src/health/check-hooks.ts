@@ -2,7 +2,7 @@
 import type { HealthCheck, StatusReport } from "../memory/memory.ts";
 import { degraded, ok } from "./check-result.ts";
 
-export function judgeHooks({ hooks }: Pick<StatusReport, "hooks">): HealthCheck {
+export function judgeHooks(hooks: StatusReport["hooks"]): HealthCheck {
   const name = "hooks";
   const captured = `${hooks.captured} ${hooks.captured === 1 ? "turn" : "turns"} captured`;
   if (hooks.failures === 0) {

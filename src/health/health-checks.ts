@@ -16,7 +16,7 @@ import { judgeStore, type StoreAnswer } from "./check-store.ts";
 import { checkWrite } from "./check-write.ts";
 import type { NamedCheck } from "./run-checks.ts";
 
-export type QueueStatus = Pick<StatusReport, "ingester" | "queue" | "hooks">;
+export type QueueStatus = Pick<StatusReport, "ingester" | "queue">;
 
 export function configurationCheck(facts: ConfigurationFacts): NamedCheck {
   return { name: "configuration", run: () => checkConfiguration(facts) };
@@ -41,6 +41,11 @@ export function storeCheck(ask: () => Promise<StoreAnswer>): NamedCheck {
   return { name: "store", run: async () => judgeStore(await ask()), silence: "degraded" };
 }
 
+/** @param ask what hooks noted, which needs no other part: they may have failed before there was one */
+export function hooksCheck(ask: () => StatusReport["hooks"]): NamedCheck {
+  return { name: "hooks", run: () => judgeHooks(ask()), silence: "degraded" };
+}
+
 /** What queue and ingester say; the status is asked for once. */
 export function queueChecks(ask: () => Promise<QueueStatus>): NamedCheck[] {
   let asked: Promise<QueueStatus> | undefined;
@@ -52,6 +57,5 @@ export function queueChecks(ask: () => Promise<QueueStatus>): NamedCheck[] {
     { name: "ingester", run: async () => judgeLease(await status()) },
     { name: "backlog", run: async () => judgeBacklog(await status()) },
     { name: "quarantine", run: async () => judgeQuarantine(await status()) },
-    { name: "hooks", run: async () => judgeHooks(await status()) },
   ];
 }

@@ -17,6 +17,7 @@ import {
   renameSync,
   writeSync,
 } from "node:fs";
+import type { HookCounts } from "../memory/hook-shapes.ts";
 import { isErrno } from "../platform/errno.ts";
 import { type HookCount, type HooksDirectory, makeHooksDirectory } from "./hooks-directory.ts";
 
@@ -33,16 +34,6 @@ export interface HookFailure {
   readonly code: string;
   /** What the code is about: a field, a system error, a setting. */
   readonly subject: string;
-}
-
-/** The object `hooks` of a status report. */
-export interface HookCounts {
-  captured: number;
-  ignored: number;
-  failures: number;
-  last_captured_at: string | null;
-  last_failure_at: string | null;
-  last_failure_code: string | null;
 }
 
 /** @throws system errors, UNSAFE_PATH */

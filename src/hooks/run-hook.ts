@@ -7,6 +7,7 @@
  * the settings can not be read nothing is captured: they may ask for privacy.
  */
 import type { Readable } from "node:stream";
+import { dataPaths } from "../config/data-paths.ts";
 import { loadConfig } from "../config/load-config.ts";
 import { type Environment, resolveHome } from "../config/resolve-config.ts";
 import type { Config } from "../config/settings.ts";
@@ -95,12 +96,13 @@ async function capture(
   event: HookEvent & { kind: "turns" },
 ): Promise<void> {
   const textBytesMax = config["record.maxBytes"];
+  const { queueDir, alertsDir } = dataPaths(config.home);
   const queue = new CaptureQueue({
-    queueDir: `${config.home}/queue`,
+    queueDir,
     textBytesMax,
     maxSize: config["queue.maxRecords"],
     overflow: config["queue.overflow"],
-    alertsDir: `${config.home}/alerts`,
+    alertsDir,
     parse: checkTurnRecord,
   });
   const project = projectFor(config, event.cwd || parts.cwd);

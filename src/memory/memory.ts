@@ -9,6 +9,7 @@
 import type { StoredState } from "../errors.ts";
 import type { MemoryRecord } from "../record/memory-record.ts";
 import type { FacetKind } from "../store/memory-store.ts";
+import type { HookCounts, PrivacyView } from "./hook-shapes.ts";
 import type { Redacted } from "./privacy/privacy.ts";
 import type {
   AuditPage,
@@ -188,17 +189,8 @@ export interface StatusReport {
     bytes: number | null;
     error: { code: string; message: string } | null;
   };
-  /** What hooks of assistants captured by themselves, and what they could not. */
-  hooks: {
-    captured: number;
-    ignored: number;
-    failures: number;
-    last_captured_at: string | null;
-    last_failure_at: string | null;
-    last_failure_code: string | null;
-  };
-  /** What is taken out of texts before they are stored; `patterns` counts the user's own. */
-  privacy: { private_spans: boolean; secrets: boolean; patterns: number };
+  hooks: HookCounts;
+  privacy: PrivacyView;
 }
 
 export interface HealthCheck {

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { loadConfig } from "../../src/config/load-config.ts";
+import { git, needGit } from "../support/real-git.ts";
 
 let home: string;
 let file: string;
@@ -45,6 +46,33 @@ it("P11: a directory, a FIFO and an oversized file are refused at once", async (
   rmSync(file);
   writeFileSync(file, `{"project": "${"x".repeat(1_048_576)}"}`);
   await expect(load()).rejects.toThrow(/limit is 1048576/);
+});
+
+it("C3: the project is the repository's only where the settings say so and name none", async (context) => {
+  needGit(context);
+  git(home, "init", "-q", "tea-shop");
+  const projectOf = async (env: Record<string, string>) => {
+    const cwd = join(home, "tea-shop");
+    return (await loadConfig({ env: { MEMSPOOL_HOME: home, ...env }, cwd })).config.project;
+  };
+  expect(await projectOf({})).toBe("");
+  expect(await projectOf({ MEMSPOOL_PROJECT_DETECT: "git" })).toBe("tea-shop");
+  const named = { MEMSPOOL_PROJECT_DETECT: "git", MEMSPOOL_PROJECT: "other" };
+  expect(await projectOf(named)).toBe("other");
+});
+
+it("C3: own expressions are checked before anything starts", async () => {
+  const patterns = async (value: unknown) => {
+    writeFileSync(file, JSON.stringify({ "privacy.patterns": value }));
+    return (await load()).config["privacy.patterns"];
+  };
+  expect(await patterns(["a+", "\\p{L}"])).toEqual(["a+", "\\p{L}"]);
+  expect(await patterns('["a"]')).toEqual(["a"]);
+  expect(await patterns("")).toEqual([]);
+  const wrong = ["a", { a: 1 }, [1], ["("], ["a*"], [""], ["x".repeat(1_025)], Array(65).fill("a")];
+  for (const value of wrong) {
+    await expect(patterns(value)).rejects.toMatchObject({ code: "CONFIG_INVALID" });
+  }
 });
 
 it("X1: a config.json that is a symlink is not followed", async () => {

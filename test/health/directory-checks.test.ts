@@ -210,7 +210,6 @@ it("H1: all checks together, with the parts' answers through ports", async () =>
       statusCalls++;
       return {
         queue: { ...okStatus().queue, quarantined: 1 },
-        hooks: okStatus().hooks,
         ingester: {
           leader: null,
           this_process_leads: false,

@@ -167,6 +167,11 @@ describe("privacy", () => {
     expect(JSON.parse(receipt.stdout.toString())).toMatchObject({
       redacted: { private: 1, secrets: 2 },
     });
+    const file = join(scene.cwd, "memory.jsonl");
+    const entity = { name: "Tea", entityType: "drink", observations: ["heron-9 likes it"] };
+    writeFileSync(file, JSON.stringify({ type: "entity", ...entity }));
+    const roomy = { ...env, MEMSPOOL_QUEUE_MAX_RECORDS: "100" };
+    expect((await scene.run(["import", file], roomy)).exitCode).toBe(0);
     const refusing = { ...env, MEMSPOOL_QUEUE_OVERFLOW: "reject" };
     expect((await scene.hook(scene.prompt(`more ${words}`), { env: refusing })).exitCode).toBe(0);
     expect(scene.codes()).toEqual(["QUEUE_FULL"]);
@@ -176,6 +181,7 @@ describe("privacy", () => {
       { surface, idempotency_key: turnKey({ ...turn, role: "user", surface }) },
       { surface: "as [private]" },
       { surface },
+      { surface: "[secret] likes it" },
     ]);
     await scene.run(["drain"], env);
     for (const word of ["tern", token, "heron-", "gull"]) {
@@ -272,8 +278,21 @@ describe("fails without failing the client", () => {
       state: "degraded",
       hooks: { failures: 1, last_failure_code: "INPUT_NOT_JSON" },
     });
+    const judged = async () => {
+      const { checks } = (await scene.json(["doctor"])) as { checks: { name: string }[] };
+      return checks.find(({ name }) => name === "hooks");
+    };
+    // Nothing was ever captured: there is no queue yet, and the doctor says it all the same.
+    expect(await judged()).toMatchObject({
+      status: "degraded",
+      detail: expect.stringMatching(
+        /^1 failure, the last INPUT_NOT_JSON at .*nothing was captured/,
+      ),
+      advice: expect.stringContaining("failures.ndjson"),
+    });
     await scene.hook(scene.prompt("x"));
     expect(await scene.json(["status"])).toMatchObject({ state: "ok", hooks: { failures: 1 } });
+    expect(await judged()).toMatchObject({ status: "ok" });
   });
 
   it("C2: options in front of the command and --help work as for every command", async () => {
