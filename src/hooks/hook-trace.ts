@@ -17,7 +17,7 @@ import {
   renameSync,
   writeSync,
 } from "node:fs";
-import type { HookCounts } from "../memory/hook-shapes.ts";
+import type { HookCounts } from "../memory/status-shapes.ts";
 import { isErrno } from "../platform/errno.ts";
 import { type HookCount, type HooksDirectory, makeHooksDirectory } from "./hooks-directory.ts";
 

@@ -1,7 +1,8 @@
 /**
  * What a person or an assistant can ask of memspool: the one set of operations that the MCP tools,
  * the command line and the hooks all call. This file holds the shapes, queue-shapes.ts those of
- * queue listings; each operation has its own file beside it and app.ts puts them together.
+ * queue listings and status-shapes.ts those of status and health; each operation has its own file
+ * beside it and app.ts puts them together.
  *
  * Every operation rejects with a MemspoolError. Shapes are those of the wire (snake_case), so that
  * tools and `--json` print them as they are.
@@ -9,7 +10,6 @@
 import type { StoredState } from "../errors.ts";
 import type { MemoryRecord } from "../record/memory-record.ts";
 import type { FacetKind } from "../store/memory-store.ts";
-import type { HookCounts, PrivacyView } from "./hook-shapes.ts";
 import type { Redacted } from "./privacy/privacy.ts";
 import type {
   AuditPage,
@@ -26,6 +26,7 @@ import type {
   SearchInput,
   SearchResult,
 } from "./search-shapes.ts";
+import type { HealthReport, StatusReport } from "./status-shapes.ts";
 
 export type {
   AuditEntryView,
@@ -47,6 +48,7 @@ export type {
   SearchInput,
   SearchResult,
 } from "./search-shapes.ts";
+export type { AgeBucket, HealthCheck, HealthReport, StatusReport } from "./status-shapes.ts";
 
 /** Proof that a record is on disk. */
 export interface Receipt {
@@ -131,79 +133,6 @@ export interface ReceiptResult {
   reason?: { code: string; message: string };
   /** Set when the store could not be asked, so that `unknown` may be wrong. */
   store_error?: { code: string; message: string; retryable: boolean };
-}
-
-export interface AgeBucket {
-  /** Upper bound in seconds; absent for the last bucket. */
-  under_s?: number;
-  count: number;
-}
-
-/** The object of `memspool://status`, `queue_status` and `memspool status --json`. */
-export interface StatusReport {
-  version: string;
-  pid: number;
-  started_at: string;
-  now: string;
-  /** ok: all well. degraded: captures are safe, something needs a look. failing: they fail. */
-  state: "ok" | "degraded" | "failing";
-  /** One sentence for each reason of a state that is not ok. */
-  reasons: string[];
-  data_dir: string;
-  project: string;
-  queue: {
-    depth: number;
-    bytes: number;
-    /** Milliseconds; null when nothing is pending. */
-    oldest_age_ms: number | null;
-    age_histogram: AgeBucket[];
-    quarantined: number;
-    /** Records in overflow segments, still to be ingested. */
-    spilled: number;
-    /** The limit on pending records, and what happens beyond it. */
-    max_records: number;
-    overflow: "spill" | "reject" | "drop-oldest";
-  };
-  /** Since this process started, but for the store's own counts. */
-  counters: {
-    captured: number;
-    capture_failures: number;
-    ingested: number;
-    duplicates: number;
-    quarantined: number;
-  };
-  ingester: {
-    /** The process that drains this data directory, if one does. */
-    leader: { pid: number; host: string; since: string } | null;
-    this_process_leads: boolean;
-    last_batch: { at: string; count: number; ms: number } | null;
-    /** Age of the oldest pending record in milliseconds, 0 when drained. */
-    lag_ms: number;
-    /** Set while the ingester waits after a failure. */
-    delayed: { code: string; until: string; failures: number } | null;
-  };
-  store: {
-    kind: string;
-    state: "unopened" | "ok" | "unavailable";
-    records: number | null;
-    bytes: number | null;
-    error: { code: string; message: string } | null;
-  };
-  hooks: HookCounts;
-  privacy: PrivacyView;
-}
-
-export interface HealthCheck {
-  name: string;
-  status: "ok" | "degraded" | "failing";
-  detail: string;
-  /** What to do about it; absent when ok. */
-  advice?: string;
-}
-
-export interface HealthReport {
-  status: "ok" | "degraded" | "failing";
-  checks: HealthCheck[];
 }
 
 export interface FlushProgress {

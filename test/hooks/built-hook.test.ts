@@ -1,11 +1,12 @@
 /** The built program with the events that the clients' documentation shows, as real processes. */
+import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 import { UNFINISHED_NAME } from "../../src/memory/backup/unfinished-name.ts";
 import { turnKey } from "../../src/record/turn-key.ts";
-import { runBuilt, spawnBuilt } from "../support/built-program.ts";
+import { BUILT_ENTRY, runBuilt, spawnBuilt } from "../support/built-program.ts";
 import { freshDirectory } from "../support/fresh-directory.ts";
 import { filesWith, HookScene } from "../support/hook-scene.ts";
 import { git, needGit } from "../support/real-git.ts";
@@ -58,6 +59,24 @@ describe("captures", () => {
       state: "ok",
       hooks: { captured: 2, ignored: 0, failures: 0, last_failure_code: null },
     });
+  });
+
+  it("C2: a plain capture takes two files and nothing else, whatever the settings", async () => {
+    const alone = freshDirectory();
+    for (const name of ["main.js", "hook.js", "package.json"]) {
+      copyFileSync(join(dirname(BUILT_ENTRY), name), join(alone, name));
+    }
+    mkdirSync(scene.home, { recursive: true });
+    const settings = { "privacy.privateSpans": true, "queue.maxRecords": 50 };
+    writeFileSync(join(scene.home, "config.json"), JSON.stringify(settings));
+    const child = spawn(process.execPath, [join(alone, "main.js"), "hook", "claude-code"], {
+      env: { PATH: process.env.PATH, MEMSPOOL_HOME: scene.home },
+      stdio: ["pipe", "ignore", "inherit"],
+    });
+    child.stdin.end(JSON.stringify(scene.prompt("tea")));
+    expect(await once(child, "exit")).toEqual([0, null]);
+    expect(await scene.queued()).toMatchObject([{ surface: "tea" }]);
+    expect(scene.codes()).toEqual([]);
   });
 
   it("C2: what Codex's hooks and its notify tell of one turn is one key each", async () => {
