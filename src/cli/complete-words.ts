@@ -5,7 +5,12 @@
  * a word here; pure, and throws for no line at all.
  */
 import type { Command, Option } from "commander";
-import { SETTING_NAMES, SETTINGS, type SettingName } from "../config/settings.ts";
+import {
+  SETTING_NAMES,
+  SETTINGS,
+  type SettingDefinition,
+  type SettingName,
+} from "../config/settings.ts";
 import { PRIORITIES, ROLES, TIERS } from "../record/memory-record.ts";
 
 export interface Candidate {
@@ -160,9 +165,9 @@ function settings(typed: string): Completion {
 }
 
 function choicesOf(name: SettingName): readonly string[] {
-  const { schema, expects } = SETTINGS[name];
-  if (expects === "true or false") return ["true", "false"];
-  return "options" in schema ? schema.options.filter((each) => typeof each === "string") : [];
+  const setting: SettingDefinition = SETTINGS[name];
+  if (setting.expects === "true or false") return ["true", "false"];
+  return setting.choices ?? [];
 }
 
 function plain(value: string): Candidate {

@@ -40,7 +40,7 @@ export function count(min: number, max: number) {
 
 export function choice<const Names extends readonly [string, ...string[]]>(names: Names) {
   const schema = checked((value) => names.find((name) => name === value) as Names[number]);
-  return { schema, expects: `one of ${names.join(", ")}` };
+  return { schema, choices: names, expects: `one of ${names.join(", ")}` };
 }
 
 const WORDS_OF_TRUTH: ReadonlyMap<unknown, boolean> = new Map<unknown, boolean>([

@@ -12,6 +12,8 @@ export interface SettingDefinition {
   readonly default: unknown;
   /** What a right value looks like; completes "must be …". */
   readonly expects: string;
+  /** All right values, where they are few. */
+  readonly choices?: readonly string[];
   readonly help: string;
 }
 
