@@ -12,7 +12,7 @@ const ROLES = new Set(["user", "assistant", "system", "tool"]);
 const PROJECT = "recall";
 
 /** A part of the program that dist holds under a name with a hash. */
-async function builtChunk(name) {
+export async function builtChunk(name) {
   const pattern = new RegExp(`^chunk-${name}-[A-Z0-9]+\\.mjs$`);
   const [file] = readdirSync(DIST).filter((each) => pattern.test(each));
   if (file === undefined) throw new Error(`dist has no chunk ${name}; run npm run build`);

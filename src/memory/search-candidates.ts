@@ -8,6 +8,7 @@
  */
 import type { RecordFilter } from "../store/memory-store.ts";
 import { measureText, mergeStatistics, NO_STATISTICS, type TermStatistics } from "../text/rank.ts";
+import { findWanted, WantedTerms } from "../text/wanted-terms.ts";
 import type { LoopTurns } from "./loop-turns.ts";
 import type { MemoryParts } from "./parts.ts";
 import type { PendingTerms } from "./pending-terms.ts";
@@ -41,6 +42,7 @@ export interface FoundCandidates {
   /** All that is queued and counts, oldest first. */
   readonly queued: readonly Candidate[];
   readonly statistics: TermStatistics;
+  readonly wanted: WantedTerms;
   /** Greatest id in store and queue. */
   readonly newest: string;
   /** Queued records that were not looked at. */
@@ -54,7 +56,8 @@ export async function findCandidates(
   turns: LoopTurns,
 ): Promise<FoundCandidates> {
   const { terms, seek, filter, ulidMax } = query;
-  const { queued, superseded, unloaded } = await queuedCandidates(parts, terms, turns);
+  const wanted = new WantedTerms(terms);
+  const { queued, superseded, unloaded } = await queuedCandidates(parts, wanted, turns);
   const answer = await askStore(() =>
     parts.store.candidates({
       ...{ terms, seek, filter, countMax: CANDIDATE_COUNT_MAX },
@@ -63,7 +66,7 @@ export async function findCandidates(
   );
   const stored: Candidate[] = [];
   for (const record of answer.value?.candidates ?? []) {
-    stored.push(storedCandidate(record, terms));
+    stored.push(storedCandidate(record, wanted));
     await turns.worked(record.record.surface.length);
   }
   // A record that moved between the two looks is in both: the store has the last word.
@@ -80,6 +83,7 @@ export async function findCandidates(
       supersededBy: newerId(candidate.supersededBy, superseded.get(candidate.ulid)),
     })),
     queued: others,
+    wanted,
     statistics: mergeStatistics(
       answer.value ?? NO_STATISTICS,
       terms,
@@ -99,9 +103,10 @@ function newestOf(ulids: readonly string[]): string {
 
 async function queuedCandidates(
   { view, spill, pendingTerms }: CandidateParts,
-  terms: readonly string[],
+  wanted: WantedTerms,
   turns: LoopTurns,
 ) {
+  const terms = [...wanted.terms];
   const { envelopes, stateOf, unloaded } = await queuedTexts({ view, spill });
   const queued: Candidate[] = [];
   for (const envelope of envelopes) {
@@ -109,7 +114,12 @@ async function queuedCandidates(
     const text = await pendingTerms.termsOf(envelope, turns);
     const measured = measureText(text, terms);
     await turns.worked((text.chars * terms.length) / LOOKUP_SHARE);
-    queued.push({ ulid, appendedAt, record, state: stateOf(ulid), text, measured });
+    let found: ReturnType<Candidate["places"]> | undefined;
+    const places = () => {
+      found ??= findWanted(record, wanted);
+      return found;
+    };
+    queued.push({ ulid, appendedAt, record, state: stateOf(ulid), measured, places });
   }
   return { queued, superseded: supersessions(envelopes), unloaded };
 }

@@ -151,7 +151,7 @@ export class Search {
       neighboursOf: (hits) =>
         turnsBeside(this.#parts, {
           ...{ of: hits, before: LENDING_SPAN, behind: LENDING_SPAN, queued: found.queued },
-          ...{ filter: query.filter, ulidMax: newest, terms: query.terms },
+          ...{ filter: query.filter, ulidMax: newest, wanted: found.wanted },
         }),
     });
   }
@@ -167,7 +167,7 @@ export class Search {
     const around =
       context === 0
         ? undefined
-        : await turnsAround(this.#parts, page, context, look.found.queued, look.query);
+        : await turnsAround(this.#parts, page, context, look.found.queued, look.found.wanted);
     const results: SearchHit[] = [];
     for (const hit of page) {
       const { candidate, score } = hit;

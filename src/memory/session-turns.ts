@@ -6,9 +6,9 @@
  * ones are still found. Does not guarantee the turns before a queued record that are stored already:
  * {@link storedTail} gives those where they are shown.
  */
-import type { RecordFilter, StoredRecord } from "../store/memory-store.ts";
-import { measureText } from "../text/rank.ts";
-import { TextTerms } from "../text/text-terms.ts";
+import type { MeasuredRecord, RecordFilter } from "../store/memory-store.ts";
+import { measurePlaces } from "../text/rank.ts";
+import { findWanted, type WantedTerms } from "../text/wanted-terms.ts";
 import type { MemoryParts } from "./parts.ts";
 import { type Neighbour, sessionOf } from "./ranking/lending.ts";
 import type { Candidate } from "./ranking/scored.ts";
@@ -25,7 +25,7 @@ export interface TurnsQuery {
   readonly filter: RecordFilter;
   /** Ignore records whose id is greater. */
   readonly ulidMax?: string | undefined;
-  readonly terms: readonly string[];
+  readonly wanted: WantedTerms;
 }
 
 export async function turnsBeside(
@@ -61,7 +61,7 @@ export async function turnsBeside(
 async function storedBeside(
   store: MemoryParts["store"],
   of: readonly Candidate[],
-  { before, behind, terms, queued }: TurnsQuery,
+  { before, behind, wanted, queued }: TurnsQuery,
 ): Promise<Map<string, Neighbour[]>> {
   const beside = new Map<string, Neighbour[]>();
   if (of.length === 0) return beside;
@@ -71,7 +71,7 @@ async function storedBeside(
   const known = new Map(of.map((candidate) => [candidate.ulid, candidate]));
   const isQueued = new Set(queued.map(({ ulid }) => ulid));
   for (const record of value.records) {
-    if (!known.has(record.ulid)) known.set(record.ulid, storedCandidate(record, terms));
+    if (!known.has(record.ulid)) known.set(record.ulid, storedCandidate(record, wanted));
   }
   for (const { of: ulid, ulid: other, offset } of value.links) {
     const candidate = known.get(other);
@@ -83,11 +83,12 @@ async function storedBeside(
   return beside;
 }
 
-export function storedCandidate(stored: StoredRecord, terms: readonly string[]): Candidate {
-  const { ulid, appendedAt, record, supersededBy, turn } = stored;
-  const text = new TextTerms(record);
-  const measured = measureText(text, terms);
-  return { ulid, appendedAt, record, state: "ingested", text, measured, turn, supersededBy };
+export function storedCandidate(stored: MeasuredRecord, wanted: WantedTerms): Candidate {
+  const { ulid, appendedAt, record, supersededBy, turn, termCount } = stored;
+  const found = findWanted(record, wanted);
+  const measured = measurePlaces(found, termCount);
+  const places = () => found;
+  return { ulid, appendedAt, record, state: "ingested", measured, places, turn, supersededBy };
 }
 
 function queuedBySession(

@@ -21,11 +21,11 @@ export async function turnsAround(
   hits: readonly Scored[],
   span: number,
   queued: readonly Candidate[],
-  { terms }: Pick<TurnsQuery, "terms">,
+  wanted: TurnsQuery["wanted"],
 ): Promise<Map<string, TurnsAround>> {
   const neighbours = await turnsBeside(parts, {
     ...{ of: hits.map(({ candidate }) => candidate), before: span, behind: span, queued },
-    ...{ filter: {}, terms },
+    ...{ filter: {}, wanted },
   });
   const around = new Map<string, TurnsAround>();
   for (const { candidate } of hits) around.set(candidate.ulid, { before: [], after: [] });

@@ -58,6 +58,12 @@ export interface StoredRecord {
   readonly supersededBy?: string;
 }
 
+/** A record with what the scorer needs to know of its text. */
+export interface MeasuredRecord extends StoredRecord {
+  /** Index terms of its text, repeats counted. */
+  readonly termCount: number;
+}
+
 /** Which records a question is about. Absent fields do not restrict. Times include both ends. */
 export interface RecordFilter {
   /** Any of these projects; `""` means records without one. */
@@ -87,7 +93,7 @@ export interface CandidateQuery {
 
 /** What the shared scorer needs to rank the candidates as BM25 over the whole store would. */
 export interface CandidateSet {
-  readonly candidates: readonly StoredRecord[];
+  readonly candidates: readonly MeasuredRecord[];
   /** Greatest id in the store; "" when it is empty. */
   readonly newest: string;
   readonly recordCount: number;
@@ -107,7 +113,7 @@ export interface NeighbourQuery {
 
 export interface NeighbourSet {
   /** Each once, also when it stands beside several. */
-  readonly records: readonly StoredRecord[];
+  readonly records: readonly MeasuredRecord[];
   /** Who stands how many places behind whom; before it where `offset` is negative. */
   readonly links: readonly {
     readonly of: string;

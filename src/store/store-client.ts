@@ -196,6 +196,7 @@ export class StoreClient implements StoreReader {
     }
     const call = this.#take(reply.id);
     if (reply.kind === "value") call?.resolve(reply.value as never);
+    else if (reply.kind === "json") call?.resolve(JSON.parse(reply.text) as never);
     else call?.reject(errorFromReport(reply.report));
     this.#pump();
   }

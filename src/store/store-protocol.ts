@@ -3,7 +3,7 @@
  *
  * Guarantees: one reply a call, in whatever order; a store that can not be opened fails the call and
  * is tried again by the next one; errors travel as reports, without a stack or a driver's text.
- * Strings and Maps arrive as they were (structured clone), lone surrogates included.
+ * Strings and Maps arrive as they were (structured clone, or JSON), lone surrogates included.
  */
 import { type ErrorReport, reportError } from "../errors.ts";
 import type { EventFields, EventName } from "../events/catalogue.ts";
@@ -23,6 +23,8 @@ export type StoreRequest =
 
 export type StoreReply =
   | { readonly kind: "value"; readonly id: number; readonly value: unknown }
+  /** A value of plain JSON as one string: hundreds of records cross so in a third of the time. */
+  | { readonly kind: "json"; readonly id: number; readonly text: string }
   | { readonly kind: "error"; readonly id: number; readonly report: ErrorReport }
   | StoreEventMessage;
 
@@ -41,6 +43,9 @@ export interface StorePort {
   on(event: "message", listener: (message: StoreRequest) => void): unknown;
   close(): void;
 }
+
+/** Answers with many records, made of what JSON can say. */
+const AS_JSON: ReadonlySet<StoreMethod> = new Set<StoreMethod>(["candidates", "neighbours"]);
 
 const METHODS: ReadonlySet<string> = new Set<StoreMethod>([
   "get",
@@ -77,7 +82,12 @@ export function serveStore(port: StorePort, open: () => Promise<StoreReader>): v
       if (!METHODS.has(method)) throw new TypeError("the store has no such method");
       const store = await opened();
       const call = store[method] as (...given: unknown[]) => Promise<unknown>;
-      port.postMessage({ kind: "value", id, value: await call.apply(store, args) });
+      const value = await call.apply(store, args);
+      port.postMessage(
+        AS_JSON.has(method)
+          ? { kind: "json", id, text: JSON.stringify(value) }
+          : { kind: "value", id, value },
+      );
     } catch (error) {
       port.postMessage({ kind: "error", id, report: reportError(error) });
     }

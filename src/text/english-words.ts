@@ -12,8 +12,8 @@ choose chose chosen|cling clung|come came|creep crept|deal dealt|dig dug|draw dr
 dream dreamt|drink drank drunk|drive drove driven|eat ate eaten|fall fell fallen|feed fed|feel felt
 fight fought|find found|flee fled|fling flung|fly flew flown|forbid forbade forbidden
 forget forgot forgotten|forgive forgave forgiven|freeze froze frozen|get gotten|give gave given
-go went gone|grind ground|grow grew grown|hang hung|hear heard|hide hid hidden|hold held|keep kept
-kneel knelt|know knew known|lay laid|lead led|lean leant|learn learnt|leave left|lend lent|lie lain
+go went gone goes going|grind ground|grow grew grown|hang hung|hear heard|hide hid hidden|hold held|keep kept
+kneel knelt|know knew known|lay laid|lead led|lean leant|learn learnt|leave left|lend lent|lie lain lies lying
 light lit|lose lost|make made|mean meant|meet met|mistake mistook mistaken|pay paid|prove proven
 quit quits|ride rode ridden|ring rang rung|rise rose risen|run ran|say said|see saw seen|seek sought
 sell sold|send sent|sew sewn|shake shook shaken|shine shone|shoot shot|show shown|shrink shrank shrunk

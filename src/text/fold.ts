@@ -59,7 +59,13 @@ export function foldWord(word: string): string {
 }
 
 function foldLetters(word: string): string {
-  // By way of upper case, so that ß and ss, and every form of sigma, meet.
-  const plain = word.toUpperCase().toLowerCase().normalize("NFD").replace(ACCENTS, "");
+  // By way of upper case, so that ß and ss, and every form of sigma, meet; small letters first,
+  // because the capital ẞ has no other upper case.
+  const plain = word
+    .toLowerCase()
+    .toUpperCase()
+    .toLowerCase()
+    .normalize("NFD")
+    .replace(ACCENTS, "");
   return plain.replace(STROKED, (letter) => UNSTROKED[letter] as string).normalize("NFC");
 }

@@ -85,7 +85,7 @@ const LANGUAGES = Object.keys(LANGUAGE_PARTS) as Language[];
 export const WIDESPREAD: readonly Language[] = ["en", "de", "fr", "es", "it", "pt", "nl"];
 
 /** What is looked at to guess a language; more does not make the guess better. */
-const GUESS_CHARS_MAX = 400;
+const GUESS_CHARS_MAX = 240;
 const STOP_WORD_CHARS_MAX = 12;
 /** Another language must be this much more likely than English, and by more than one word. */
 const ENGLISH_LEAD = 1.2;
@@ -134,11 +134,10 @@ const WORD = /\p{L}+/gu;
 /** @param text in any form; `isAscii` saves looking */
 export function guessLanguage(text: string, isAscii: boolean): LanguageGuess {
   const head = text.slice(0, GUESS_CHARS_MAX).toLowerCase();
-  const words = new Set<string>();
-  if (isAscii) collectAscii(head, words);
-  else for (const [word] of head.matchAll(WORD)) words.add(foldWord(word));
   const scores = new Float64Array(LANGUAGES.length);
-  for (const word of words) scoreWord(word, scores);
+  const words = new Set<string>();
+  if (isAscii) scoreAscii(head, words, scores);
+  else for (const [word] of head.matchAll(WORD)) scoreWord(foldWord(word), words, scores);
   let best = 0;
   let needed = (scores[0] as number) * ENGLISH_LEAD + EVIDENCE_MIN;
   for (let index = 1; index < scores.length; index++) {
@@ -151,21 +150,23 @@ export function guessLanguage(text: string, isAscii: boolean): LanguageGuess {
 }
 
 /** The same by hand: every text goes through here, and a regular expression takes five times as long. */
-function collectAscii(text: string, words: Set<string>): void {
+function scoreAscii(text: string, words: Set<string>, scores: Float64Array): void {
   let start = -1;
   for (let at = 0; at <= text.length; at++) {
     const unit = text.charCodeAt(at); // NaN behind the end
     if (unit >= 97 && unit <= 122) {
       if (start === -1) start = at;
     } else if (start !== -1) {
-      if (at - start <= STOP_WORD_CHARS_MAX) words.add(text.slice(start, at));
+      if (at - start <= STOP_WORD_CHARS_MAX) scoreWord(text.slice(start, at), words, scores);
       start = -1;
     }
   }
 }
 
-function scoreWord(word: string, scores: Float64Array): void {
+/** @param words that have counted: each does once */
+function scoreWord(word: string, words: Set<string>, scores: Float64Array): void {
   const known = stopLanguages.get(word);
-  if (known === undefined) return;
+  if (known === undefined || words.has(word)) return;
+  words.add(word);
   for (const index of known) scores[index] = (scores[index] as number) + 1 / known.length;
 }

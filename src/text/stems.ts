@@ -10,29 +10,44 @@ import { ENGLISH_BASE_FORMS } from "./english-words.ts";
 import { foldWord, isAscii } from "./fold.ts";
 import { isStopWord, type Language, scriptLanguage, stemIn } from "./languages.ts";
 
-const REMEMBERED_COUNT_MAX = 16_384;
+const REMEMBERED_COUNT_MAX = 65_536;
 const STEMMED_CHARS_MIN = 3;
 const STEMMED_CHARS_MAX = 40;
 const NO_WORD = /[^\p{L}\p{M}]/u;
 
 const NONE: readonly string[] = [];
-const remembered = new Map<Language, Map<string, readonly string[]>>();
 
-/** @returns the terms of a word of a normalised text, one or two, or none if nothing is left of it */
+/** The terms of a word of a normalised text, one or two, or none if nothing is left of it. */
+export type Stemmer = (word: string) => readonly string[];
+
+const stemmers = new Map<Language, Stemmer>();
+
+/** @returns the same stemmer for the same language, with what it remembers */
+export function stemmerOf(language: Language): Stemmer {
+  let stemmer = stemmers.get(language);
+  if (stemmer === undefined) {
+    stemmer = makeStemmer(language);
+    stemmers.set(language, stemmer);
+  }
+  return stemmer;
+}
+
+/** The same, for a word at a time. */
 export function stemTerms(word: string, language: Language): readonly string[] {
-  if (word.length > STEMMED_CHARS_MAX) return asIs(foldWord(word));
-  let known = remembered.get(language);
-  if (known === undefined) {
-    known = new Map();
-    remembered.set(language, known);
-  }
-  let terms = known.get(word);
-  if (terms === undefined) {
+  return stemmerOf(language)(word);
+}
+
+function makeStemmer(language: Language): Stemmer {
+  const remembered = new Map<string, readonly string[]>();
+  return (word) => {
+    let terms = remembered.get(word);
+    if (terms !== undefined) return terms;
+    if (word.length > STEMMED_CHARS_MAX) return asIs(foldWord(word));
     terms = findTerms(word, language);
-    if (known.size >= REMEMBERED_COUNT_MAX) known.clear();
-    known.set(word, terms);
-  }
-  return terms;
+    if (remembered.size >= REMEMBERED_COUNT_MAX) remembered.clear();
+    remembered.set(word, terms);
+    return terms;
+  };
 }
 
 function findTerms(word: string, textLanguage: Language): readonly string[] {

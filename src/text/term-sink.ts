@@ -6,7 +6,7 @@
  */
 import { foldWord, isAscii } from "./fold.ts";
 import type { Language } from "./languages.ts";
-import { stemTerms } from "./stems.ts";
+import { type Stemmer, stemmerOf } from "./stems.ts";
 
 /** Longer terms are cut to this many UTF-16 units, in text and question alike. */
 export const TERM_CHARS_MAX = 200;
@@ -45,11 +45,11 @@ export class TermSink implements ScanSink {
   readonly words: Set<string> | undefined;
   /** Of a text in ASCII, which folds by its small letters alone. */
   readonly #lower: string | undefined;
-  readonly #language: Language;
+  readonly #stem: Stemmer;
 
   constructor(text: string, language: Language, also: "spans" | "words" | "nothing") {
     this.text = text;
-    this.#language = language;
+    this.#stem = stemmerOf(language);
     this.#lower = isAscii(text) ? text.toLowerCase() : undefined;
     this.spans = also === "spans" ? [] : undefined;
     this.words = also === "words" ? new Set() : undefined;
@@ -65,7 +65,7 @@ export class TermSink implements ScanSink {
 
   pushWord(start: number, end: number): void {
     const word = boundedSlice(this.#lower ?? this.text, start, end);
-    for (const term of stemTerms(word, this.#language)) this.#add(term, start, end);
+    for (const term of this.#stem(word)) this.#add(term, start, end);
     this.words?.add(this.#lower === undefined ? foldWord(word) : word);
   }
 

@@ -34,17 +34,6 @@ export class TextTerms {
     return count;
   }
 
-  /** Where the term stands, in characters of terms: near is near, and no more is promised. */
-  places(term: string, countMax: number): number[] {
-    const places: number[] = [];
-    let at = this.#find(term, 0);
-    while (at !== -1 && places.length < countMax) {
-      places.push(at);
-      at = this.#find(term, at + term.length + 1);
-    }
-    return places;
-  }
-
   #find(term: string, from: number): number {
     // Neighbours share a fence.
     return this.#fenced.indexOf(`${FENCE}${term}${FENCE}`, from);

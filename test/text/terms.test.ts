@@ -33,6 +33,7 @@ describe("words", () => {
       ["École", "ecole"],
       ["e\u0301cole", "\u00e9cole"],
       ["Straße", "STRASSE"],
+      ["STRAẞE", "straße"],
       ["ΣΊΣΥΦΟΣ", "σίσυφος"],
       ["İstanbul", "istanbul"],
       ["łódź smørrebrød", "Lodz smorrebrod"],

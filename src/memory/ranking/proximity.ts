@@ -6,7 +6,7 @@
 import type { Asked, Candidate, Scored } from "./scored.ts";
 
 const GAIN = 0.4;
-/** Characters of terms between two words that still count as close. */
+/** Characters between the beginnings of two words that still count as close. */
 const NEAR_CHARS = 40;
 const PLACES_MAX = 32;
 
@@ -26,12 +26,13 @@ export function proximityFactor({ words, weights }: Asked, hit: Scored): number 
 }
 
 function distanceOf(
-  { text }: Candidate,
+  candidate: Candidate,
   ones: readonly string[] = [],
   others: readonly string[] = [],
 ): number {
+  const held = candidate.places();
   const places = (terms: readonly string[]) =>
-    terms.flatMap((term) => text.places(term, PLACES_MAX)).sort((a, b) => a - b);
+    terms.flatMap((term) => held.get(term)?.slice(0, PLACES_MAX) ?? []).sort((a, b) => a - b);
   const [left, right] = [places(ones), places(others)];
   let best = Number.POSITIVE_INFINITY;
   for (let i = 0, j = 0; i < left.length && j < right.length; ) {

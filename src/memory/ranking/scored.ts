@@ -1,12 +1,12 @@
 /** A record on its way through the ranking, and what the steps know of the question. */
 import type { Question, QuestionWord } from "../../text/question.ts";
 import type { MeasuredText } from "../../text/rank.ts";
-import type { TextTerms } from "../../text/text-terms.ts";
 import type { KnownRecord } from "../summary.ts";
 
 export interface Candidate extends KnownRecord {
-  readonly text: TextTerms;
   readonly measured: MeasuredText;
+  /** Where its text holds each term that is looked for. */
+  readonly places: () => ReadonlyMap<string, readonly number[]>;
   /** Place in its session as the store counts it; absent while it is queued. */
   readonly turn?: number | undefined;
 }

@@ -4,9 +4,9 @@
  * Guarantees: bounded in records and bytes; a turn that was forgotten leaves a gap and nothing
  * moves up; a record without a session has none beside it.
  */
-import type { NeighbourQuery, NeighbourSet, StoredRecord } from "../memory-store.ts";
+import type { MeasuredRecord, NeighbourQuery, NeighbourSet } from "../memory-store.ts";
 import type { Connection } from "./connection.ts";
-import { RECORD_COLUMNS, storedRecord } from "./rows.ts";
+import { MEASURED_COLUMNS, measuredRecord } from "./rows.ts";
 
 const ASKED_COUNT_MAX = 100;
 const SPAN_MAX = 10;
@@ -43,11 +43,11 @@ export function findNeighbours(connection: Connection, query: NeighbourQuery): N
   });
 }
 
-function recordsOf(connection: Connection, ids: readonly number[]): StoredRecord[] {
+function recordsOf(connection: Connection, ids: readonly number[]): MeasuredRecord[] {
   return connection
     .statement(
-      `SELECT ${RECORD_COLUMNS} FROM json_each(?) j CROSS JOIN records r ON r.id = j.value`,
+      `SELECT ${MEASURED_COLUMNS} FROM json_each(?) j CROSS JOIN records r ON r.id = j.value`,
     )
     .all(JSON.stringify(ids))
-    .map(storedRecord);
+    .map(measuredRecord);
 }

@@ -4,7 +4,6 @@
  */
 import { type MemoryRecord, timeMs } from "../../record/memory-record.ts";
 import { indexedText } from "../../text/indexed-text.ts";
-import { mayBeMisspelt } from "../../text/spelling.ts";
 import { indexTermsAndWords } from "../../text/terms.ts";
 import { escapeText } from "../escaped-text.ts";
 import type { CommitItem } from "../memory-store.ts";
@@ -33,8 +32,8 @@ export interface PreparedItem extends DerivedColumns {
   /** The terms as the index's tokenizer takes them apart again. */
   readonly indexed: string;
   readonly termCount: number;
-  /** Distinct words that a misspelt one may mean. */
-  readonly words: readonly string[];
+  /** Distinct words, among them those that a misspelt one may mean. */
+  readonly words: Iterable<string>;
 }
 
 /** @throws MemspoolError STORE_REFUSED for what would come back changed, or has no time */
@@ -54,7 +53,7 @@ export function prepareItem(item: CommitItem): PreparedItem {
     recordJson,
     indexed: terms.join(" "),
     termCount: terms.length,
-    words: [...words].filter(mayBeMisspelt),
+    words,
   };
 }
 

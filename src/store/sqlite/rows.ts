@@ -1,6 +1,6 @@
 /** From a row of `records` to a StoredRecord: the record comes from its JSON text, byte for byte. */
 import type { MemoryRecord } from "../../record/memory-record.ts";
-import type { StoredRecord } from "../memory-store.ts";
+import type { MeasuredRecord, StoredRecord } from "../memory-store.ts";
 import type { SqlRow } from "./driver.ts";
 
 /** What {@link storedRecord} needs, of `records` under the name r. */
@@ -19,4 +19,10 @@ export function storedRecord(row: SqlRow): StoredRecord {
     turn: row.turn as number,
     ...(typeof supersededBy === "string" ? { supersededBy } : {}),
   };
+}
+
+export const MEASURED_COLUMNS = `${RECORD_COLUMNS}, r.term_count`;
+
+export function measuredRecord(row: SqlRow): MeasuredRecord {
+  return { ...storedRecord(row), termCount: row.term_count as number };
 }

@@ -8,18 +8,20 @@
  * what a rare one does. When even the rarest term is beyond the budget, the newest records that
  * hold it are taken. Guarantees: bounded in postings, records and bytes; one snapshot.
  */
-import type { CandidateQuery, CandidateSet, StoredRecord } from "../memory-store.ts";
+import type { CandidateQuery, CandidateSet, MeasuredRecord } from "../memory-store.ts";
 import type { Connection } from "./connection.ts";
-import type { SqlValue } from "./driver.ts";
+import type { SqlRow, SqlValue } from "./driver.ts";
 import { conditionsOf } from "./filters.ts";
 import type { FrequencyCache } from "./frequencies.ts";
-import { RECORD_COLUMNS, storedRecord } from "./rows.ts";
+import { MEASURED_COLUMNS, measuredRecord } from "./rows.ts";
 
 /** Postings that one question may read. */
 export const POSTING_COUNT_MAX = 20_000;
 /** Postings of one common term that are looked through, newest first, for a filter's records. */
 const SCAN_COUNT_MAX = 200_000;
 export const CANDIDATE_COUNT_MAX = 2_000;
+/** Of the best postings so many times the wanted records are tried with the filter. */
+const LOOK_FACTOR = 4;
 /** Of the candidates' JSON together; the first is always taken. */
 const CANDIDATE_BYTES_MAX = 33_554_432;
 
@@ -68,11 +70,33 @@ function candidateIds(
   const { sql: filter, values } = conditionsOf(query.filter);
   const where = filter + (query.ulidMax === undefined ? "" : " AND r.ulid <= ?");
   const bound: SqlValue[] = query.ulidMax === undefined ? [...values] : [...values, query.ulidMax];
-  const rows =
-    chosen.length > 0
-      ? connection.statement(bestSql(where)).all(anyOf(chosen), ...bound, countMax)
-      : connection.statement(newestSql(where)).all(anyOf([first[0]]), ...bound, countMax);
+  if (chosen.length === 0) {
+    const rows = connection.statement(newestSql(where)).all(anyOf([first[0]]), ...bound, countMax);
+    return idsOf(rows);
+  }
+  // Looking at a record costs more than scoring its posting: the best are looked at first, and all
+  // only where the filter leaves too few of these.
+  const looked = where === "" ? countMax : LOOK_FACTOR * countMax;
+  const best = idsOf(connection.statement(BEST_SQL).all(anyOf(chosen), looked));
+  if (where === "") return best;
+  const passing = idsOf(
+    connection.statement(passingSql(where)).all(JSON.stringify(best), ...bound, countMax),
+  );
+  if (passing.length === countMax || best.length < looked) return passing;
+  return idsOf(connection.statement(bestSql(where)).all(anyOf(chosen), ...bound, countMax));
+}
+
+function idsOf(rows: readonly SqlRow[]): number[] {
   return rows.map((row) => row.id as number);
+}
+
+// Numbers rise in the order of ingest, which is that of ids but for what came late.
+const BEST_SQL = `SELECT rowid AS id FROM records_fts WHERE records_fts MATCH ?
+  ORDER BY bm25(records_fts), rowid DESC LIMIT ?`;
+
+function passingSql(where: string): string {
+  return `SELECT r.id FROM json_each(?) j CROSS JOIN records r ON r.id = j.value
+    WHERE true${where} ORDER BY j.id LIMIT ?`;
 }
 
 // CROSS JOIN keeps the index outside: asked for single rows, it reads the posting lists for each.
@@ -94,19 +118,19 @@ function anyOf(terms: readonly string[]): string {
   return terms.map((term) => `"${term.replaceAll('"', '""')}"`).join(" OR ");
 }
 
-function fetchRecords(connection: Connection, ids: readonly number[]): StoredRecord[] {
+function fetchRecords(connection: Connection, ids: readonly number[]): MeasuredRecord[] {
   const rows = connection
     .statement(
-      `SELECT ${RECORD_COLUMNS} FROM json_each(?) j CROSS JOIN records r ON r.id = j.value
+      `SELECT ${MEASURED_COLUMNS} FROM json_each(?) j CROSS JOIN records r ON r.id = j.value
        ORDER BY j.id`,
     )
     .iterate(JSON.stringify(ids));
-  const records: StoredRecord[] = [];
+  const records: MeasuredRecord[] = [];
   let bytes = 0;
   for (const row of rows) {
     bytes += (row.record as string).length;
     if (records.length > 0 && bytes > CANDIDATE_BYTES_MAX) break;
-    records.push(storedRecord(row));
+    records.push(measuredRecord(row));
   }
   return records;
 }

@@ -5,6 +5,7 @@
  * has written is not written again. Does not guarantee that each is there: one that another process
  * removed with its last record stays away until this connection is opened anew.
  */
+import { mayBeMisspelt } from "../../text/spelling.ts";
 import type { Connection } from "./connection.ts";
 import { tailOf } from "./spellings.ts";
 
@@ -18,11 +19,13 @@ export class WordWriter {
     this.#connection = connection;
   }
 
-  add(words: readonly string[]): void {
-    for (const word of words) this.#words.add(word);
+  add(words: Iterable<string>): void {
+    const { writtenWords } = this.#connection;
+    for (const word of words) if (!writtenWords.has(word)) this.#words.add(word);
   }
 
   write(): void {
+    if (this.#words.size === 0) return;
     const known = this.#connection.writtenWords;
     const insert = this.#connection.statement(
       "INSERT OR IGNORE INTO words (word, tail) VALUES (?, ?)",
@@ -30,8 +33,7 @@ export class WordWriter {
     if (known.size + this.#words.size > REMEMBERED_COUNT_MAX) known.clear();
     // Sorted, because neighbours lie on one page.
     for (const word of [...this.#words].sort()) {
-      if (known.has(word)) continue;
-      insert.run(word, tailOf(word));
+      if (mayBeMisspelt(word)) insert.run(word, tailOf(word));
       known.add(word);
     }
   }
