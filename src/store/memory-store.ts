@@ -12,11 +12,13 @@
  * - `recordJson` is kept as text and is the truth: what was captured comes back equal. Columns to
  *   filter by hold each string's escaped form (as inside JSON), because databases cut or change
  *   U+0000 and lone surrogates.
+ * - What was forgotten does not come back: forgetting.ts.
  * - Failures are MemspoolErrors: STORE_UNAVAILABLE (busy, full, read-only, damaged, away: the
  *   records are not at fault), STORE_REFUSED (this batch holds a record that can never be stored),
  *   STORE_TOO_NEW. Messages hold no record text and no driver text.
  */
 import type { MemoryRecord } from "../record/memory-record.ts";
+import type { ForgettingStore, MatchingQuery } from "./forgetting.ts";
 
 /** An envelope on its way into the store. */
 export interface CommitItem {
@@ -41,6 +43,8 @@ export interface CommitResult {
     readonly code: ConflictCode;
     readonly existing: string;
   }[];
+  /** Not taken in, because they were forgotten. */
+  readonly forgotten: readonly string[];
 }
 
 /** A record as it lies in the store. */
@@ -77,6 +81,8 @@ export interface RecordFilter {
   /** Of `occurred_at`, else `appended_at`; milliseconds since 1970. */
   readonly sinceMs?: number;
   readonly untilMs?: number;
+  /** Ids that are left out: they are being forgotten. */
+  readonly excluded?: readonly string[];
 }
 
 export interface CandidateQuery {
@@ -157,6 +163,12 @@ export type StoreLookup =
       readonly of: string;
       readonly sha256: string;
       readonly appendedAt: string;
+    }
+  | {
+      readonly state: "forgotten";
+      /** ISO 8601. */
+      readonly forgottenAt: string;
+      readonly reason: string;
     };
 
 export interface StoreCheck {
@@ -183,7 +195,7 @@ export type RowFault =
 /** One id that the store knows. */
 export interface AuditedEntry {
   readonly ulid: string;
-  readonly kind: "record" | "alias";
+  readonly kind: "record" | "alias" | "tombstone";
   /** Absent when sound, or not looked at. */
   readonly fault?: RowFault;
 }
@@ -253,12 +265,15 @@ export interface ExportRow {
   readonly duplicateOf?: string;
 }
 
-export interface MemoryStore {
+export interface MemoryStore extends ForgettingStore {
   commitBatch(items: readonly CommitItem[]): Promise<CommitResult>;
   /** The record, or the one it is an alias of (its `ulid` then differs from the id asked for). */
   get(ulid: string): Promise<StoredRecord | undefined>;
   /** One entry for every id that the store knows. */
   lookup(ulids: readonly string[]): Promise<ReadonlyMap<string, StoreLookup>>;
+  /** The ids, the records they stand for, and all other ids of those; what is not known is left out. */
+  sameRecords(ulids: readonly string[]): Promise<readonly string[]>;
+  matching(query: MatchingQuery<RecordFilter>): Promise<readonly string[]>;
   candidates(query: CandidateQuery): Promise<CandidateSet>;
   neighbours(query: NeighbourQuery): Promise<NeighbourSet>;
   /**
@@ -293,4 +308,7 @@ export interface MemoryStore {
 export type StoreMaintenance = "copyTo" | "exportRows";
 
 /** The half that answers questions; what a reader's connection offers. */
-export type StoreReader = Omit<MemoryStore, "commitBatch" | StoreMaintenance>;
+export type StoreReader = Omit<
+  MemoryStore,
+  "commitBatch" | keyof ForgettingStore | StoreMaintenance
+>;

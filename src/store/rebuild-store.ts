@@ -11,6 +11,7 @@
  * - `discard` leaves the old store as it was.
  * - Failures are MemspoolErrors, as in memory-store.ts.
  */
+import type { StoredTombstone } from "./forgetting.ts";
 import type { CommitItem, ConflictCode } from "./memory-store.ts";
 
 /** A record on its way into the new store. */
@@ -33,6 +34,8 @@ export interface RebuildBatch {
   /** Known before, the very id or its idempotency key. */
   readonly duplicates: number;
   readonly conflicts: readonly { readonly ulid: string; readonly code: ConflictCode }[];
+  /** Not taken in: they, or the same turn, were forgotten. */
+  readonly forgotten: number;
   /** Ids of records that the store can not keep. */
   readonly refused: readonly string[];
 }
@@ -56,6 +59,7 @@ export interface OldStore {
   /** Reads around damage; yields now and then even where nothing can be read. */
   rows(): Iterable<OldRows>;
   aliases(): Iterable<readonly StoredAlias[]>;
+  tombstones(): Iterable<readonly StoredTombstone[]>;
   /** Every id that its indexes name, also of rows that can not be read; some more than once. */
   ids(): Iterable<readonly string[]>;
   /** Means something after `ids` has run to its end. */
@@ -72,7 +76,9 @@ export interface StoreRebuild {
   add(items: readonly RebuildItem[]): RebuildBatch;
   /** @returns those whose record is not in the new store */
   addAliases(aliases: readonly StoredAlias[]): readonly StoredAlias[];
-  /** Those of the ids that the new store does not know. */
+  /** Before anything that they are to keep out. */
+  addTombstones(tombstones: readonly StoredTombstone[]): void;
+  /** Those of the ids that the new store does not know, as records or as forgotten. */
   lacking(ulids: readonly string[]): string[];
   counts(): { readonly records: number; readonly aliases: number };
   /**

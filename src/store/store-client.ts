@@ -9,6 +9,7 @@
  */
 import { errorFromReport, MemspoolError } from "../errors.ts";
 import type { Events } from "../events/catalogue.ts";
+import type { MatchingQuery } from "./forgetting.ts";
 import type {
   AuditCounts,
   AuditIndexQuery,
@@ -92,6 +93,14 @@ export class StoreClient implements StoreReader {
 
   lookup(ulids: readonly string[]): Promise<ReadonlyMap<string, StoreLookup>> {
     return this.#call("lookup", [ulids]);
+  }
+
+  sameRecords(ulids: readonly string[]): Promise<readonly string[]> {
+    return this.#call("sameRecords", [ulids]);
+  }
+
+  matching(query: MatchingQuery<RecordFilter>): Promise<readonly string[]> {
+    return this.#call("matching", [query]);
   }
 
   candidates(query: CandidateQuery): Promise<CandidateSet> {

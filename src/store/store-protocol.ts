@@ -50,6 +50,8 @@ const AS_JSON: ReadonlySet<StoreMethod> = new Set<StoreMethod>(["candidates", "n
 const METHODS: ReadonlySet<string> = new Set<StoreMethod>([
   "get",
   "lookup",
+  "sameRecords",
+  "matching",
   "candidates",
   "neighbours",
   "spellings",

@@ -29,6 +29,8 @@ export function emptyUntilMade(exists: () => boolean, reader: StoreReader): Stor
   return {
     get: async (ulid) => (exists() ? reader.get(ulid) : undefined),
     lookup: async (ulids) => (exists() ? reader.lookup(ulids) : new Map()),
+    sameRecords: async (ulids) => (exists() ? reader.sameRecords(ulids) : []),
+    matching: async (query) => (exists() ? reader.matching(query) : []),
     candidates: async (query) =>
       exists()
         ? reader.candidates(query)

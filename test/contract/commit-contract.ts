@@ -92,6 +92,7 @@ function roundTrip(bench: StoreBench): void {
       inserted: [],
       duplicates: [],
       conflicts: [],
+      forgotten: [],
     });
     expect((await bench.store.stats()).records).toBe(0);
   });
@@ -105,6 +106,7 @@ function sameId(bench: StoreBench): void {
       inserted: [],
       duplicates: [{ ulid: idOf(1), of: idOf(1) }],
       conflicts: [],
+      forgotten: [],
     });
     expect((await bench.store.get(idOf(1)))?.record.tags).toEqual(["first"]);
     expect(await bench.store.stats()).toMatchObject({ records: 1, aliases: 0 });
@@ -116,6 +118,7 @@ function sameId(bench: StoreBench): void {
       inserted: [],
       duplicates: [],
       conflicts: [{ ulid: idOf(1), code: "ULID_CONFLICT", existing: idOf(1) }],
+      forgotten: [],
     });
     expect((await bench.store.get(idOf(1)))?.record.surface).toBe("one");
   });
@@ -143,6 +146,7 @@ function sameId(bench: StoreBench): void {
         { ulid: idOf(4), code: "IDEMPOTENCY_CONFLICT", existing: idOf(2) },
         { ulid: idOf(3), code: "ULID_CONFLICT", existing: idOf(2) },
       ],
+      forgotten: [],
     });
     expect(await bench.store.stats()).toMatchObject({ records: 2, aliases: 1 });
   });
@@ -182,6 +186,7 @@ function sameKey(bench: StoreBench): void {
       inserted: [],
       duplicates: [{ ulid: idOf(2), of: idOf(1) }],
       conflicts: [{ ulid: idOf(2), code: "ULID_CONFLICT", existing: idOf(1) }],
+      forgotten: [],
     });
     expect((await bench.store.stats()).aliases).toBe(1);
   });

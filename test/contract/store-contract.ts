@@ -6,6 +6,7 @@ import { describe } from "vitest";
 import { auditContract } from "./audit-contract.ts";
 import { commitContract } from "./commit-contract.ts";
 import { exportContract } from "./export-contract.ts";
+import { forgetContract } from "./forget-contract.ts";
 import { readingContract } from "./reading-contract.ts";
 import { searchContract } from "./search-contract.ts";
 import type { OpenContractStore } from "./store-bench.ts";
@@ -17,4 +18,5 @@ export function storeContract(name: string, open: OpenContractStore): void {
   describe(`${name}: search`, () => searchContract(open));
   describe(`${name}: audit`, () => auditContract(open));
   describe(`${name}: export`, () => exportContract(open));
+  describe(`${name}: forget`, () => forgetContract(open));
 }

@@ -72,7 +72,7 @@ export class DurableRows {
         conflicts.push({ ulid, code, existing: there.ulid });
       }
     }
-    return { inserted, duplicates, conflicts };
+    return { inserted, duplicates, conflicts, forgotten: [] };
   }
 
   #ofKey(item: CommitItem): CommitItem | undefined {

@@ -14,6 +14,7 @@ const UNREADABLE: OldStore = {
   totals: undefined,
   rows: () => [],
   aliases: () => [],
+  tombstones: () => [],
   ids: () => [],
   idsKnown: () => "none",
   damaged: () => true,
@@ -48,9 +49,11 @@ function newRows({ store }: CrashWorld): StoreRebuild {
     add: (items) => {
       const { inserted, duplicates, conflicts } = made.commit(items);
       const refused: string[] = [];
-      return { inserted: inserted.length, duplicates: duplicates.length, conflicts, refused };
+      const counts = { inserted: inserted.length, duplicates: duplicates.length, forgotten: 0 };
+      return { ...counts, conflicts, refused };
     },
     addAliases: (aliases) => aliases,
+    addTombstones: () => {},
     lacking: (ulids) => ulids.filter((ulid) => made.textOf(ulid) === undefined),
     counts: () => ({ records: made.rows.size, aliases: made.aliases.size }),
     swap: () => {

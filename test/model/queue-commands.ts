@@ -216,6 +216,7 @@ async function noteStored(
     expect([first.key, first.text]).toEqual([record.key, record.text]);
   }
   record.waiting = false;
+  if (found?.state === "forgotten") throw new Error(`${record.ulid} was never forgotten`);
   record.stored = found?.state ?? "no";
 }
 

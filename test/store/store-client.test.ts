@@ -33,6 +33,8 @@ describe("calls", () => {
     const questions: { [M in StoreMethod]: (of: StoreReader) => Promise<unknown> } = {
       get: (of) => of.get(idOf(10)),
       lookup: (of) => of.lookup([idOf(1), idOf(99)]),
+      sameRecords: (of) => of.sameRecords([idOf(1), idOf(99)]),
+      matching: (of) => of.matching({ filter: {}, countMax: 5 }),
       candidates: (of) => of.candidates({ terms: ["a"], filter: {}, countMax: 50 }),
       neighbours: (of) => of.neighbours({ ulids: [idOf(1)], before: 2, behind: 2 }),
       spellings: (of) => of.spellings(["needel"]),

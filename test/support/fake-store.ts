@@ -23,6 +23,7 @@ export class FakeStore {
       inserted: inserted.map(({ ulid }) => ulid),
       duplicates: duplicates.map(({ ulid }) => ({ ulid, of: ulid })),
       conflicts,
+      forgotten: [],
     };
   }
 

@@ -218,6 +218,8 @@ export class MemoryBench {
     return {
       get: (ulid) => ask("get", () => store.get(ulid)),
       lookup: (ulids) => ask("lookup", () => store.lookup(ulids)),
+      sameRecords: (ulids) => ask("sameRecords", () => store.sameRecords(ulids)),
+      matching: (query) => ask("matching", () => store.matching(query)),
       candidates: (query) => ask("candidates", () => store.candidates(query)),
       neighbours: (query) => ask("neighbours", () => store.neighbours(query)),
       spellings: (words) => ask("spellings", () => store.spellings(words)),

@@ -30,10 +30,15 @@ const PAGE_CHARS_MAX = 8_388_608;
 /** Of one sampled row; a text of 1 MiB has 100,000 terms and a look at one costs about 0.2 ms. */
 const SAMPLE_TERM_COUNT_MAX = 64;
 
-/** Where a page begins: behind a row by its number or its id, or behind an alias. */
-type Place = { readonly in: "rows" | "ids" | "aliases"; readonly after: string };
+/** Where a page begins: behind a row by its number or its id, an alias, or a forgotten id. */
+type Place = { readonly in: "rows" | "ids" | "aliases" | "tombstones"; readonly after: string };
 
-const START: Readonly<Record<Place["in"], string>> = { rows: "0", ids: "", aliases: "" };
+const START: Readonly<Record<Place["in"], string>> = {
+  rows: "0",
+  ids: "",
+  aliases: "",
+  tombstones: "",
+};
 
 /** @throws TypeError for a cursor that no page gave */
 export function auditRows(connection: Connection, query: AuditRowsQuery): AuditRowsPage {
@@ -42,7 +47,8 @@ export function auditRows(connection: Connection, query: AuditRowsQuery): AuditR
   return connection.read(() => {
     const { entries, last } = readPage(connection, place, limit, query.hashes);
     if (last !== undefined) return { entries, next: `${place.in}:${last}` };
-    return place.in === "aliases" ? { entries } : { entries, next: "aliases:" };
+    if (place.in === "tombstones") return { entries };
+    return { entries, next: place.in === "aliases" ? "tombstones:" : "aliases:" };
   });
 }
 
@@ -52,7 +58,7 @@ function startOf(table: Place["in"]): Place {
 
 function placeOf(cursor: string | undefined): Place | undefined {
   if (cursor === undefined) return undefined;
-  const [, table, after] = /^(rows|ids|aliases):([0-9A-Z]{0,26})$/.exec(cursor) ?? [];
+  const [, table, after] = /^(rows|ids|aliases|tombstones):([0-9A-Z]{0,26})$/.exec(cursor) ?? [];
   if (table === undefined || after === undefined) throw new TypeError("no cursor of auditRows");
   return { in: table as Place["in"], after };
 }
@@ -71,7 +77,7 @@ function readPage(
   for (const row of connection.statement(PAGES[place.in]).iterate(after, limit)) {
     const ulid = String(row.ulid);
     const fault = hashes ? faultOf(connection, place.in, row) : undefined;
-    const kind = place.in === "aliases" ? "alias" : "record";
+    const kind = KINDS[place.in];
     entries.push(fault === undefined ? { ulid, kind } : { ulid, kind, fault });
     chars += typeof row.record === "string" ? row.record.length : 0;
     last = place.in === "rows" ? String(row.id) : ulid;
@@ -79,6 +85,13 @@ function readPage(
   }
   return { entries, last: entries.length < limit ? undefined : last };
 }
+
+const KINDS: Readonly<Record<Place["in"], AuditedEntry["kind"]>> = {
+  rows: "record",
+  ids: "record",
+  aliases: "alias",
+  tombstones: "tombstone",
+};
 
 /** Indexes whose entry a row is found by, and what it has to say there. */
 const FOUND_BY = {
@@ -100,11 +113,13 @@ const PAGES: Readonly<Record<Place["in"], string>> = {
     WHERE r.id > ? ORDER BY r.id LIMIT ?`,
   // The index of ids alone: some 3 µs a row, whatever the texts weigh.
   ids: "SELECT ulid FROM records WHERE ulid > ? ORDER BY ulid LIMIT ?",
+  tombstones: "SELECT ulid FROM tombstones WHERE ulid > ? ORDER BY ulid LIMIT ?",
   aliases: `SELECT a.ulid, a.sha256, r.sha256 AS sha256_of FROM aliases a
     LEFT JOIN records r ON r.ulid = a.of WHERE a.ulid > ? ORDER BY a.ulid LIMIT ?`,
 };
 
 function faultOf(connection: Connection, table: Place["in"], row: SqlRow): RowFault | undefined {
+  if (table === "tombstones") return undefined;
   if (table === "aliases") return row.sha256 === row.sha256_of ? undefined : "alias_of_nothing";
   const record = parseRow(row);
   if (record === undefined) return "not_a_record";

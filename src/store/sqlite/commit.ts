@@ -9,6 +9,7 @@ import type { CommitResult, ConflictCode } from "../memory-store.ts";
 import type { StoredAlias } from "../rebuild-store.ts";
 import type { Connection } from "./connection.ts";
 import type { SqlValue } from "./driver.ts";
+import { type KnownTombstone, tombstoneOfReplay, tombstonesOf, writeTombstone } from "./forget.ts";
 import type { PreparedItem } from "./prepared-item.ts";
 import { WordWriter } from "./word-writer.ts";
 
@@ -61,6 +62,8 @@ class BatchWriter {
   readonly #duplicates: { ulid: string; of: string }[] = [];
   readonly #conflicts: { ulid: string; code: ConflictCode; existing: string }[] = [];
   readonly #words: WordWriter;
+  readonly #forgotten: string[] = [];
+  #tombstones: ReadonlyMap<string, KnownTombstone> = new Map();
   #terms = 0;
   #aliases = 0;
 
@@ -70,9 +73,10 @@ class BatchWriter {
     this.#words = new WordWriter(connection);
   }
 
-  /** Which of the ids are there already: two questions a batch instead of two an item. */
+  /** Which of the ids are known already: three questions a batch instead of three an item. */
   learn(ulids: readonly string[]): void {
     const list = JSON.stringify(ulids);
+    this.#tombstones = tombstonesOf(this.#connection, list);
     for (const table of ["records", "aliases"]) {
       const of = table === "records" ? "t.ulid" : "t.of";
       const rows = this.#connection
@@ -91,6 +95,10 @@ class BatchWriter {
 
   add(item: ArrivingItem): void {
     const { ulid, sha256 } = item;
+    if (this.#wasForgotten(item)) {
+      this.#forgotten.push(ulid);
+      return;
+    }
     const there = this.#known.get(ulid);
     if (there !== undefined) {
       if (there.sha256 === sha256) this.#duplicates.push({ ulid, of: there.of });
@@ -105,7 +113,7 @@ class BatchWriter {
 
   /** @returns whether the id is known afterwards */
   addAlias(alias: StoredAlias): boolean {
-    if (this.#known.has(alias.ulid)) return true;
+    if (this.#known.has(alias.ulid) || this.#tombstones.has(alias.ulid)) return true;
     const holder = this.#known.get(alias.of);
     if (holder?.sha256 !== alias.sha256) return false;
     this.#insertAlias(alias, holder.of);
@@ -126,7 +134,18 @@ class BatchWriter {
       inserted: this.#inserted,
       duplicates: this.#duplicates,
       conflicts: this.#conflicts,
+      forgotten: this.#forgotten,
     };
+  }
+
+  /** By its id, or as a repetition under a new one, which then is forgotten, too. */
+  #wasForgotten({ ulid, replayHash }: PreparedItem): boolean {
+    if (this.#tombstones.has(ulid)) return true;
+    if (replayHash === null || this.#known.has(ulid)) return false;
+    const tombstone = tombstoneOfReplay(this.#connection, replayHash);
+    if (tombstone === undefined) return false;
+    writeTombstone(this.#connection, { ...tombstone, ulid, replayHash });
+    return true;
   }
 
   #holderOfKey({ project, idempotencyKey }: PreparedItem): Known | undefined {

@@ -165,6 +165,20 @@ export class Connection {
     }
   }
 
+  /**
+   * Copies the log into the database and cuts it to nothing, now or not at all.
+   * @returns whether both were done; another connection's snapshot, or its writing, is in the way
+   */
+  emptyLog(): boolean {
+    const waitMs = pragma(this.db, "busy_timeout");
+    try {
+      this.db.exec("PRAGMA busy_timeout = 0");
+      return this.db.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get()?.busy === 0;
+    } finally {
+      this.db.exec(`PRAGMA busy_timeout = ${waitMs}`);
+    }
+  }
+
   /** Idempotent. */
   close(): void {
     this.#statements.clear();
@@ -198,6 +212,7 @@ function applySettings(db: Database, busyTimeoutMs: number): void {
     PRAGMA foreign_keys = OFF;
     PRAGMA temp_store = MEMORY;
     PRAGMA cell_size_check = ON;
+    PRAGMA secure_delete = FAST;
     PRAGMA cache_size = -${CACHE_KIB};
     PRAGMA journal_size_limit = ${LOG_BYTES_KEPT_MAX};
     PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES};

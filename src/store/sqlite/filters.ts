@@ -32,6 +32,9 @@ export function conditionsOf(filter: RecordFilter): Conditions {
       escapedList(filter.tags),
     ]);
   }
+  if (filter.excluded !== undefined && filter.excluded.length > 0) {
+    parts.push(["r.ulid NOT IN (SELECT value FROM json_each(?))", JSON.stringify(filter.excluded)]);
+  }
   return {
     sql: parts.map(([sql]) => ` AND ${sql}`).join(""),
     values: parts.map(([, value]) => value),

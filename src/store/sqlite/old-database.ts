@@ -127,6 +127,7 @@ function nothing(state: "absent" | "unreadable"): OldStore {
     totals: undefined,
     rows: () => [],
     aliases: () => [],
+    tombstones: () => [],
     ids: () => [],
     idsKnown: () => "none",
     damaged: () => state === "unreadable",

@@ -7,6 +7,7 @@ import { indexedText } from "../../text/indexed-text.ts";
 import { indexTermsAndWords } from "../../text/terms.ts";
 import { escapeText } from "../escaped-text.ts";
 import type { CommitItem } from "../memory-store.ts";
+import { replayHash } from "../replay-hash.ts";
 import { refused } from "./errors.ts";
 
 /** What follows from the record, to filter by. Text is escaped; null is absent. */
@@ -28,6 +29,8 @@ export interface PreparedItem extends DerivedColumns {
   readonly sha256: string;
   readonly appendedAt: string;
   readonly supersedes: readonly string[];
+  /** Null without an idempotency key. */
+  readonly replayHash: string | null;
   readonly recordJson: string;
   /** The terms as the index's tokenizer takes them apart again. */
   readonly indexed: string;
@@ -50,6 +53,7 @@ export function prepareItem(item: CommitItem): PreparedItem {
     appendedAt: item.appendedAt,
     ...columns,
     supersedes: [...new Set(record.supersedes)],
+    replayHash: replayHash(record, item.sha256) ?? null,
     recordJson,
     indexed: terms.join(" "),
     termCount: terms.length,

@@ -29,13 +29,19 @@ export function lookUp(
   const rows = connection
     .statement(
       `WITH asked AS (SELECT value AS ulid FROM json_each(?))
-       SELECT ulid, NULL AS of, sha256, appended_at FROM asked JOIN records USING (ulid)
+       SELECT ulid, NULL AS of, sha256, appended_at, NULL AS reason FROM asked JOIN records USING (ulid)
        UNION ALL
-       SELECT ulid, of, sha256, appended_at FROM asked JOIN aliases USING (ulid)`,
+       SELECT ulid, of, sha256, appended_at, NULL FROM asked JOIN aliases USING (ulid)
+       UNION ALL
+       SELECT ulid, NULL, NULL, forgotten_at, reason FROM asked JOIN tombstones USING (ulid)`,
     )
     .all(JSON.stringify(ulids));
   return new Map(
-    rows.map((row) => {
+    rows.map((row): [string, StoreLookup] => {
+      if (row.reason !== null) {
+        const tombstone = { forgottenAt: row.appended_at as string, reason: row.reason as string };
+        return [row.ulid as string, { state: "forgotten", ...tombstone }];
+      }
       const facts = { sha256: row.sha256 as string, appendedAt: row.appended_at as string };
       const of = row.of as string | null;
       const found: StoreLookup =

@@ -16,6 +16,7 @@ import {
   unlinkIfThere,
 } from "../../platform/durable-fs-sync.ts";
 import { errnoOf, isErrno } from "../../platform/errno.ts";
+import type { StoredTombstone } from "../forgetting.ts";
 import type { CommitResult } from "../memory-store.ts";
 import type { RebuildBatch, RebuildItem, StoredAlias, StoreRebuild } from "../rebuild-store.ts";
 import { BUSY_RETRY, type BusyRetry } from "./busy-retry.ts";
@@ -23,6 +24,7 @@ import { checkConnection } from "./check.ts";
 import { type ArrivingItem, commitAliases, commitItems } from "./commit.ts";
 import { Connection } from "./connection.ts";
 import { storeError, unavailable } from "./errors.ts";
+import { writeTombstone } from "./forget.ts";
 import { OldDatabase } from "./old-database.ts";
 import { prepareItem } from "./prepared-item.ts";
 import { lookUp } from "./read.ts";
@@ -81,7 +83,10 @@ export class SqliteRebuild implements StoreRebuild {
       this.#connection,
       items.map(({ ulid }) => ulid),
     );
-    const unknown = items.filter(({ ulid, sha256 }) => known.get(ulid)?.sha256 !== sha256);
+    const unknown = items.filter(({ ulid, sha256 }) => {
+      const there = known.get(ulid);
+      return there?.state === "forgotten" || there?.sha256 !== sha256;
+    });
     const prepared = unknown.flatMap((item): ArrivingItem[] => {
       try {
         return [{ ...prepareItem(item), ingestedAt: item.ingestedAt }];
@@ -93,7 +98,9 @@ export class SqliteRebuild implements StoreRebuild {
     });
     const results = this.#commit(prepared, refused);
     const duplicates = results.reduce((sum, result) => sum + result.duplicates.length, 0);
+    const forgotten = results.reduce((sum, result) => sum + result.forgotten.length, 0);
     return {
+      forgotten,
       inserted: results.reduce((sum, { inserted }) => sum + inserted.length, 0),
       duplicates: items.length - unknown.length + duplicates,
       conflicts: results.flatMap(({ conflicts }) => conflicts),
@@ -103,6 +110,12 @@ export class SqliteRebuild implements StoreRebuild {
 
   addAliases(aliases: readonly StoredAlias[]): readonly StoredAlias[] {
     return this.#write(() => commitAliases(this.#connection, aliases));
+  }
+
+  addTombstones(tombstones: readonly StoredTombstone[]): void {
+    this.#write(() => {
+      for (const tombstone of tombstones) writeTombstone(this.#connection, tombstone);
+    });
   }
 
   lacking(ulids: readonly string[]): string[] {

@@ -19,6 +19,11 @@ export const TRAILS = {
   times: { from: "records INDEXED BY records_at", key: ["at_ms", "ulid"] },
   projects: { from: "records INDEXED BY records_project_at", key: ["project", "at_ms", "ulid"] },
   aliases: { from: "aliases", key: ["ulid"] },
+  tombstones: {
+    from: "tombstones",
+    key: ["ulid"],
+    columns: ["request", "forgotten_at", "reason", "replay_hash"],
+  },
 } as const satisfies Record<string, Trail>;
 
 /** Where questions go; undefined is damage. */

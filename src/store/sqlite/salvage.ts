@@ -11,6 +11,7 @@
  */
 import { textSha256 } from "../../record/content-hash.ts";
 import { isRecord } from "../../record/memory-record.ts";
+import type { StoredTombstone } from "../forgetting.ts";
 import type { IdsKnown, OldRows, OldStore, RebuildItem, StoredAlias } from "../rebuild-store.ts";
 import type { Database, SqlRow, SqlValue, Statement } from "./driver.ts";
 import { resultCode } from "./driver.ts";
@@ -85,6 +86,17 @@ export class Salvage implements OldStore {
     for (const direction of ["ASC", "DESC"] as const) {
       const trail = { ...(TRAILS.aliases as Trail), columns: ["of", "sha256", "appended_at"] };
       const whole = yield* walkTrail(this, trail, direction, (rows) => rows.flatMap(aliasOf));
+      if (whole) return;
+    }
+  }
+
+  /** Those before a damaged page and those behind it; none of a store from before they were kept. */
+  *tombstones(): Generator<StoredTombstone[]> {
+    if (this.ask("SELECT 1 FROM sqlite_schema WHERE name = 'tombstones'")?.length !== 1) return;
+    for (const direction of ["ASC", "DESC"] as const) {
+      const whole = yield* walkTrail(this, TRAILS.tombstones, direction, (rows) =>
+        rows.flatMap(tombstoneOf),
+      );
       if (whole) return;
     }
   }
@@ -227,6 +239,15 @@ function aliasOf(row: SqlRow): StoredAlias[] {
   if (ulid === undefined || of === undefined) return [];
   if (typeof sha256 !== "string" || typeof appendedAt !== "string") return [];
   return [{ ulid, of, sha256, appendedAt }];
+}
+
+function tombstoneOf(row: SqlRow): StoredTombstone[] {
+  const [ulid, request] = [ulidOf(row.ulid), ulidOf(row.request)];
+  const { forgotten_at: forgottenAt, reason, replay_hash: hash } = row;
+  if (ulid === undefined || request === undefined) return [];
+  if (typeof forgottenAt !== "string" || typeof reason !== "string") return [];
+  const replayHash = typeof hash === "string" ? hash : undefined;
+  return [{ ulid, request, forgottenAt, reason, replayHash }];
 }
 
 function ulidOf(value: unknown): string | undefined {

@@ -92,6 +92,20 @@ const MIGRATIONS: readonly string[] = [
   CREATE TABLE words (word TEXT PRIMARY KEY, tail TEXT NOT NULL) STRICT, WITHOUT ROWID;
   CREATE INDEX words_tail ON words (tail);
   `,
+  // What was forgotten: ids and no content. `replay_hash` recognises the same turn under a new id.
+  `
+  CREATE TABLE tombstones (
+    ulid TEXT PRIMARY KEY,
+    request TEXT NOT NULL,
+    forgotten_at TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    replay_hash TEXT
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX tombstones_request ON tombstones (request);
+  CREATE INDEX tombstones_replay ON tombstones (replay_hash) WHERE replay_hash IS NOT NULL;
+  CREATE INDEX aliases_of ON aliases (of);
+  CREATE INDEX supersessions_by ON supersessions (by_ulid);
+  `,
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;
@@ -105,6 +119,7 @@ const TABLES = [
   "aliases",
   "records_fts",
   "words",
+  "tombstones",
 ];
 
 /**

@@ -7,9 +7,18 @@
  * one go on this thread, which therefore must not be the one that talks to a client.
  */
 import { statSync } from "node:fs";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Events } from "../../events/catalogue.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { DurableFsSync } from "../../platform/durable-fs-sync.ts";
+import type {
+  ForgetOrder,
+  ForgetOutcome,
+  MatchingQuery,
+  OrderTraces,
+  ScrubOptions,
+  ScrubOutcome,
+} from "../forgetting.ts";
 import type {
   AuditCounts,
   AuditIndexQuery,
@@ -43,11 +52,13 @@ import { commitItems } from "./commit.ts";
 import { Connection } from "./connection.ts";
 import { storeError, unavailable, unavailableReason } from "./errors.ts";
 import { readExportRows } from "./export-rows.ts";
+import { forgetRecords, matchingIds, sameRecords, tracesOf } from "./forget.ts";
 import { FrequencyCache } from "./frequencies.ts";
 import { findNeighbours } from "./neighbours.ts";
 import { prepareItem } from "./prepared-item.ts";
 import { getRecord, lookUp, readFacets, readTimeline } from "./read.ts";
 import { pragma } from "./schema.ts";
+import { isScrubDue, SCRUB_START, scrubStep } from "./scrub.ts";
 import { findCandidates } from "./search.ts";
 import { findSpellings } from "./spellings.ts";
 
@@ -84,12 +95,35 @@ export class SqliteStore implements MemoryStore {
 
   async commitBatch(items: readonly CommitItem[]): Promise<CommitResult> {
     if (this.#options.readOnly) throw new TypeError("this store was opened to read");
-    if (items.length === 0) return { inserted: [], duplicates: [], conflicts: [] };
+    if (items.length === 0) return { inserted: [], duplicates: [], conflicts: [], forgotten: [] };
     const prepared = items.map(prepareItem);
     return await this.#use((connection) => {
       const ingestedAt = new Date(this.#options.clock.nowMs()).toISOString();
       return connection.write(() => commitItems(connection, prepared, ingestedAt));
     });
+  }
+
+  async forget(order: ForgetOrder): Promise<ForgetOutcome> {
+    return await this.#use((connection) => {
+      connection.db.exec("PRAGMA secure_delete = ON");
+      return connection.write(() => forgetRecords(connection, order));
+    });
+  }
+
+  async tracesOf(request: string): Promise<OrderTraces> {
+    return await this.#use((connection) => tracesOf(connection, request));
+  }
+
+  async scrub({ isStopping }: ScrubOptions): Promise<ScrubOutcome> {
+    let state = SCRUB_START;
+    if (!(await this.#use(isScrubDue))) return "clean";
+    while (state.phase !== "done" && state.phase !== "blocked") {
+      if (isStopping()) return "stopped";
+      const before = state;
+      state = await this.#use((connection) => scrubStep(connection, before));
+      await nextTurn();
+    }
+    return state.phase === "done" ? "clean" : "blocked";
   }
 
   async get(ulid: string): Promise<StoredRecord | undefined> {
@@ -98,6 +132,14 @@ export class SqliteStore implements MemoryStore {
 
   async lookup(ulids: readonly string[]): Promise<ReadonlyMap<string, StoreLookup>> {
     return await this.#use((connection) => lookUp(connection, ulids));
+  }
+
+  async sameRecords(ulids: readonly string[]): Promise<readonly string[]> {
+    return await this.#use((connection) => sameRecords(connection, ulids));
+  }
+
+  async matching(query: MatchingQuery<RecordFilter>): Promise<readonly string[]> {
+    return await this.#use((connection) => matchingIds(connection, query));
   }
 
   async candidates(query: CandidateQuery): Promise<CandidateSet> {

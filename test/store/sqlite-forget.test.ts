@@ -1,0 +1,118 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { describe, expect, it, onTestFinished } from "vitest";
+import type { MemoryRecord } from "../../src/record/memory-record.ts";
+import type { MemoryStore } from "../../src/store/memory-store.ts";
+import { openStore } from "../../src/store/open-store.ts";
+import { deletedSegmentsIn } from "../../src/store/sqlite/scrub.ts";
+import { idOf, itemOf } from "../contract/store-bench.ts";
+import { freshDirectory } from "../support/fresh-directory.ts";
+
+const MARKS = ["zqsurface", "zqcue", "zqtag", "zqmeta", "zqsession", "zqsource", "zqkey", "zqproj"];
+const RECORDS = 3_000;
+const BATCH = 100;
+const ORDER = { request: idOf(900_000), forgottenAt: "2026-04-01T00:00:00.000Z", reason: "test" };
+const goOn = { isStopping: () => false };
+
+/** Different words in each, so that the index has something to merge; long names split pages. */
+function plain(n: number): Partial<MemoryRecord> {
+  const words = Array.from(
+    { length: 40 },
+    (_, k) => `w${((n * 31 + k * 7919) % 5_003).toString(36)}`,
+  );
+  return {
+    surface: words.join(" "),
+    session_id: `session ${"s".repeat(n % 200)} ${n}`,
+    tags: ["t"],
+  };
+}
+
+function marked(n: number): Partial<MemoryRecord> {
+  return {
+    surface: `zqsurface${n}é ${"filler ".repeat(n % 3 === 0 ? 2_000 : 3)} zqsurface${n}tail`,
+    cue: `zqcue${n}`,
+    tags: [`zqtag${n}`],
+    metadata: { note: `zqmeta${n}` },
+    session_id: `zqsession${n}`,
+    source: `zqsource${n}`,
+    idempotency_key: `zqkey${n}`,
+    project: `zqproj${n}`,
+  };
+}
+
+function occurrences(file: string): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const name of readdirSync(dirname(file))) {
+    const bytes = readFileSync(join(dirname(file), name));
+    for (const mark of MARKS) {
+      let count = 0;
+      for (let at = bytes.indexOf(mark); at !== -1; at = bytes.indexOf(mark, at + 1)) count++;
+      if (count > 0) counts[mark] = (counts[mark] ?? 0) + count;
+    }
+  }
+  return counts;
+}
+
+async function filled(file: string, isMarked: (n: number) => boolean): Promise<MemoryStore> {
+  const store = await openStore({ file });
+  onTestFinished(() => store.close());
+  for (let from = 0; from < RECORDS; from += BATCH) {
+    const numbers = Array.from({ length: BATCH }, (_, k) => from + k);
+    await store.commitBatch(numbers.map((n) => itemOf(n, isMarked(n) ? marked(n) : plain(n))));
+  }
+  return store;
+}
+
+describe("what the database's files hold afterwards", () => {
+  it.each([
+    ["one record", (n: number) => n === 1_501],
+    ["records all over the store", (n: number) => n % 97 === 5],
+    ["a stretch of records", (n: number) => n >= 700 && n < 1_100],
+  ])("S6: not a byte of %s, in database, free pages or log", async (_, isMarked) => {
+    const file = join(freshDirectory(), "memspool.db");
+    const store = await filled(file, isMarked);
+    const ids = Array.from({ length: RECORDS }, (_unused, n) => n)
+      .filter(isMarked)
+      .map(idOf);
+    for (const mark of MARKS) expect(occurrences(file)[mark]).toBeGreaterThan(0);
+    expect(await store.forget({ ...ORDER, ulids: ids })).toEqual({ removed: ids.length });
+    // The rows are gone, and a scan still finds what pages and log keep of them.
+    expect(Object.keys(occurrences(file)).length).toBeGreaterThan(0);
+    expect(await store.scrub(goOn)).toBe("clean");
+    expect(occurrences(file)).toEqual({});
+    expect((await store.auditCounts()).indexed).toBe(RECORDS - ids.length);
+    const { faults } = await store.auditIndex({ of: 20, first: 0, count: 20 });
+    expect(faults).toEqual([]);
+    for (const { name, ok } of await store.check()) expect(ok, name).toBe(true);
+  });
+
+  it("S6: a reader's open snapshot blocks the last step, and only that", async () => {
+    const file = join(freshDirectory(), "memspool.db");
+    const store = await filled(file, (n) => n === 10);
+    const { openDatabaseToRead } = await import("../../src/store/sqlite/driver.ts");
+    const reader = openDatabaseToRead(file);
+    onTestFinished(() => reader.close());
+    reader.exec("BEGIN");
+    reader.prepare("SELECT count(*) AS n FROM records").get();
+    await store.forget({ ...ORDER, ulids: [idOf(10)] });
+    expect(await store.scrub(goOn)).toBe("blocked");
+    expect((await store.commitBatch([itemOf(RECORDS + 1)])).inserted).toHaveLength(1);
+    reader.exec("COMMIT");
+    expect(await store.scrub(goOn)).toBe("clean");
+    expect(occurrences(file)).toEqual({});
+  });
+});
+
+describe("the index's structure", () => {
+  const header = [0, 0, 0, 1, 0xff, 0, 0, 1];
+  it("S6: counts segments with deletions, whatever the length of the numbers", () => {
+    // One level of two segments; the second has 300 deletions on 129 pages.
+    const segments = [1, 1, 9, 0, 0, 0, 0, 50, 2, 1, 9, 0, 0, 0x81, 0x01, 0x82, 0x2c, 50];
+    expect(deletedSegmentsIn(Uint8Array.from([...header, 1, 2, 7, 0, 2, ...segments]))).toBe(1);
+  });
+
+  it("S6: takes no other form for it", () => {
+    expect(() => deletedSegmentsIn(Uint8Array.from([0, 0, 0, 1, 1, 1, 1, 1]))).toThrow(TypeError);
+    expect(() => deletedSegmentsIn(Uint8Array.from([...header, 1, 1, 7, 0]))).toThrow(TypeError);
+  });
+});
