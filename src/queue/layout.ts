@@ -8,6 +8,10 @@ export interface QueueLayout {
   readonly doneDir: string;
   /** Spilled records, in compressed segments. */
   readonly overflowDir: string;
+  /** Orders to forget that are under way; made by the first of them. */
+  readonly forgetDir: string;
+  /** Orders that were carried out. */
+  readonly forgottenDir: string;
   readonly ingesterDir: string;
   /** Lock path of the lease; a directory made by proper-lockfile. */
   readonly leasePath: string;
@@ -39,6 +43,8 @@ export function queueLayout(queueDir: string): QueueLayout {
     quarantineDir: join(dir, "quarantine"),
     doneDir: join(dir, "done"),
     overflowDir: join(dir, "overflow"),
+    forgetDir: join(dir, "forget"),
+    forgottenDir: join(dir, "forget", "done"),
     ingesterDir,
     leasePath: join(ingesterDir, "lease.lock"),
     leaderFile: join(ingesterDir, "leader.json"),

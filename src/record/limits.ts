@@ -28,6 +28,11 @@ export const RETRY_COUNT_DEFAULT = 100;
 export const RETRY_COUNT_MAX = 10_000;
 export const CURSOR_CHARS_MAX = 2_048;
 export const CONTEXT_TURNS_MAX = 5;
+/** Ids of one order to forget. */
+export const FORGET_COUNT_MAX = 100_000;
+export const FORGET_REASON_BYTES_MAX = 200;
+/** Ids that a dry run shows. */
+export const FORGET_SAMPLE_COUNT = 10;
 export const SNIPPET_CHARS_MAX = 320;
 export const GET_CHARS_DEFAULT = 16_000;
 export const GET_CHARS_MAX = 30_000;
