@@ -17,13 +17,14 @@ import { EventHub } from "./events/event-hub.ts";
 import { hookCounts } from "./hooks/hook-trace.ts";
 import { hooksDirectory } from "./hooks/hooks-directory.ts";
 import type { DrainOptions, DrainResult } from "./ingest/drain-here.ts";
+import type { ForgetHereOptions } from "./ingest/forget-here.ts";
 import { IngestHost } from "./ingest/ingest-host.ts";
 import { ingesterView } from "./ingest/ingester-view.ts";
 import { ChangeSignal } from "./memory/change-signal.ts";
 import { createMemory } from "./memory/create-memory.ts";
-import type { HealthReport, Memory } from "./memory/memory.ts";
 import { Privacy, privacySettings } from "./memory/privacy/privacy.ts";
 import { privateQueue } from "./memory/privacy/private-queue.ts";
+import type { ForgetInput, ForgetResult, HealthReport, Memory } from "./memory/memory.ts";
 import type { RebuildResult } from "./memory/rebuild/rebuild-result.ts";
 import type { SpotCheck } from "./memory/spot-check.ts";
 import type { VerifyOptions, VerifyReport } from "./memory/verify/report.ts";
@@ -33,6 +34,7 @@ import { nodeDurableFsSync } from "./platform/durable-fs-sync.ts";
 import { errnoOf } from "./platform/errno.ts";
 import { CaptureQueue } from "./queue/capture-queue.ts";
 import { ensureQueueDirectories } from "./queue/directories.ts";
+import { ForgetView } from "./queue/forget-view.ts";
 import type { QueueLayout } from "./queue/layout.ts";
 import { OverflowView } from "./queue/overflow-view.ts";
 import { PendingView } from "./queue/pending-view.ts";
@@ -55,6 +57,8 @@ export interface App extends Transfers {
   stopIngest(): Promise<void>;
   /** Drains until the queue is empty: here, or through the process that leads. */
   drain(options: DrainOptions): Promise<DrainResult>;
+  /** Purges records for good: here, or through the process that leads. As Memory.forget. */
+  forget(input: ForgetInput, options: ForgetHereOptions): Promise<ForgetResult>;
   /** Makes the store anew from what can be read, and swaps it in. LEASE_HELD, REBUILD_INCOMPLETE. */
   rebuild(options: RunRebuildOptions): Promise<RebuildResult>;
   /** Recounts everything that was ever acknowledged. Reads only. */
@@ -92,6 +96,8 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   const privacy = new Privacy(privacySettings(config));
   const hooks = () => hookCounts(hooksDirectory(paths.home));
   const storeExists = () => existsSync(paths.storeFile);
+  const forgets = new ForgetView(nodeDurableFs, layout, clock);
+  const hidden = () => forgets.hidden();
   const startStoreWorker = storeWorkerAt(workerUrl("store-worker"), { file: paths.storeFile });
   const client = new StoreClient({ startWorker: startStoreWorker, events });
   const store = emptyUntilMade(storeExists, client);
@@ -112,16 +118,19 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   const memory = createMemory(
     {
       queue,
-      view: new PendingView(nodeDurableFs, layout, clock),
-      spill: new OverflowView(nodeDurableFs, layout, clock),
+      view: new PendingView(nodeDurableFs, layout, clock, { hidden }),
+      spill: new OverflowView(nodeDurableFs, layout, clock, { hidden }),
+      forgets,
       maxRecords: config["queue.maxRecords"],
       overflow: config["queue.overflow"],
       store,
       storeExists: async () => storeExists(),
       fs: nodeDurableFs,
+      fsSync: nodeDurableFsSync,
       clock,
       events,
       dataDir: paths.home,
+      storeFile: paths.storeFile,
       project: config.project,
       version: MEMSPOOL_VERSION,
       startedAtMs: clock.nowMs(),
@@ -180,6 +189,10 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     },
     stopIngest: () => host.stop(),
     drain,
+    forget: async (input: ForgetInput, forgetOptions: ForgetHereOptions) => {
+      const { forgetHere } = await import("./app/forget-here.ts");
+      return forgetHere({ ...shared, ...workerData, memory }, input, forgetOptions);
+    },
     rebuild: async (rebuildOptions: RunRebuildOptions) => {
       const { runRebuild } = await import("./app/run-rebuild.ts");
       return runRebuild({ ...shared, storeFile, readFs: nodeDurableFs }, rebuildOptions);

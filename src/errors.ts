@@ -15,6 +15,7 @@ export const ERROR_CODES = {
   BATCH_TOO_LARGE: { retryable: false },
   CURSOR_INVALID: { retryable: false },
   NOT_FOUND: { retryable: false },
+  CONFIRM_INVALID: { retryable: false },
   CONFIG_INVALID: { retryable: false },
   PRIVACY_FAILED: { retryable: false },
   // the queue

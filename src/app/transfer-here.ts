@@ -18,6 +18,7 @@ import type { ImportOptions, ImportParts, ImportResult } from "../memory/transfe
 import type { Clock } from "../platform/clock.ts";
 import { nodeDurableFs } from "../platform/durable-fs.ts";
 import { errnoOf } from "../platform/errno.ts";
+import { ForgetView } from "../queue/forget-view.ts";
 import type { QueueLayout } from "../queue/layout.ts";
 import type { MemoryRecord } from "../record/memory-record.ts";
 import type { MemoryStore, StoreReader } from "../store/memory-store.ts";
@@ -61,10 +62,11 @@ export async function exportHere(
     ...(onProgress && { onProgress }),
     ...(signal && { signal }),
   };
-  return withStore(parts, (store) => {
+  return withStore(parts, async (store) => {
     const { layout, clock } = parts;
+    const hidden = await new ForgetView(nodeDurableFs, layout, clock).hidden();
     const exportParts = { fs: nodeDurableFs, layout, clock, version: MEMSPOOL_VERSION, store };
-    const fill = (sink: ExportSink) => exportRecords(exportParts, sink, wanted);
+    const fill = (sink: ExportSink) => exportRecords(exportParts, sink, { ...wanted, hidden });
     if (target.file === undefined) return fill(target.sink);
     return intoFile(nodeDurableFs, target.file, { force: target.force }, fill);
   });
@@ -91,6 +93,7 @@ export async function importHere(
     layout,
     queue,
     store,
+    beingForgotten: () => new ForgetView(nodeDurableFs, layout, parts.clock).hidden(),
     project: config.project,
     textBytesMax: config["record.maxBytes"],
     ...roomParts(parts, signal),

@@ -34,6 +34,8 @@ export interface ProgramInput {
 export interface CommandContext {
   readonly output: Output;
   readonly stdin: InputStream;
+  /** To ask a person; everything else is written by `output`. */
+  readonly stderr: OutputStream;
   readonly env: Environment;
   readonly flags: SettingFlags;
   readonly entry: string;

@@ -25,6 +25,7 @@ import { drainCommand } from "./drain.ts";
 import { exitCodeForError } from "./exit-code.ts";
 import { exportCommand } from "./export.ts";
 import { flushCommand } from "./flush.ts";
+import { forgetCommand } from "./forget.ts";
 import { getCommand } from "./get.ts";
 import { hookCommand } from "./hook.ts";
 import { importCommand } from "./import.ts";
@@ -110,6 +111,7 @@ function buildProgram(run: Parameters<typeof captureCommand>[0], input: ProgramI
     getCommand,
     recentCommand,
     receiptCommand,
+    forgetCommand,
     statusCommand,
     drainCommand,
     flushCommand,
@@ -197,6 +199,7 @@ function makeContext(
   return {
     output,
     stdin: input.stdin,
+    stderr: input.stderr,
     env: input.env,
     flags,
     entry: input.entry,

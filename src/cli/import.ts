@@ -84,9 +84,11 @@ async function importFile(
 }
 
 function report({ output }: CommandContext, result: ImportResult): void {
-  const { captured, already_here, conflicts, conflict_count, skipped, skipped_count } = result;
+  const { captured, already_here, forgotten, conflicts, conflict_count, skipped, skipped_count } =
+    result;
   const taken = `${output.style("green", "imported")} ${counted(captured, "record")}`;
   output.line(`${taken} from ${counted(result.lines, "line")} (${result.format})`);
+  if (forgotten > 0) output.line(`${forgotten} were forgotten here, and stay so`);
   if (already_here > 0) output.line(`${already_here} were here already`);
   for (const { line, reason } of conflicts.slice(0, SHOWN_MAX)) {
     output.note(`warning: line ${line}: ${oneLine(reason)}; the one that is here stays`);

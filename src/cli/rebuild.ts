@@ -85,6 +85,9 @@ function tell(output: Output, result: RebuildResult): void {
     const count = counted(result.unread_envelopes, "envelope");
     output.line(`${count} in queue or overflow could not be read; left there for the ingester`);
   }
+  if (result.forgotten > 0) {
+    output.line(`${counted(result.forgotten, "record")} left out, as they were forgotten`);
+  }
   tellIds(output, "conflicts, the first text kept", result.conflicts);
   tellIds(output, "of the old store missing", result.missing);
   if (result.missing_unnamed > 0) {

@@ -21,7 +21,9 @@ const WELL: ReadonlySet<ReceiptResult["state"]> = new Set([
 
 export function receiptCommand(run: RunCommand): Command {
   const command = new Command("receipt")
-    .description("Say where a record is; exit code 1 if it is in quarantine, dropped or unknown")
+    .description(
+      "Say where a record is; exit code 1 if it is in quarantine, dropped, forgotten or unknown",
+    )
     .argument("<ulid>", "the id that the capture returned")
     .addHelpText(
       "after",
@@ -48,6 +50,8 @@ async function receipt(context: CommandContext, ulid: string): Promise<number> {
     entry("sha256", result.sha256);
     entry("same as", result.duplicate_of);
     entry("why", result.reason && `${result.reason.code}: ${result.reason.message}`);
+    entry("forgotten", result.forgotten_at);
+    entry("reason", result.forget_reason);
     entry("store", result.store_error && `${result.store_error.code}: it could not be asked`);
   }
   return WELL.has(result.state) ? EXIT_OK : EXIT_FAILED;

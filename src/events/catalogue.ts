@@ -29,6 +29,10 @@ export interface EventFields {
   prune_failed: { errno: string; wanted: number };
   segment_damaged: { segment: string; records_lost: number; bytes_skipped: number };
   ledger_write_failed: { errno: string; count: number };
+  records_forgotten: { request: string; count: number; ms: number };
+  forget_delayed: { code: ErrorCode; errno: string; orders: number };
+  forget_order_damaged: { request: string };
+  replays_refused: { count: number };
   envelope_set_aside: { ulid: string; code: ErrorCode; attempts: number; retry_in_ms: number };
   envelope_read_failed: { ulid: string; errno: string };
   schema_version_unknown: { ulid: string; schema_version: string };
@@ -85,6 +89,10 @@ export const EVENT_SEVERITY: Readonly<Record<EventName, Severity>> = {
   prune_failed: "error",
   segment_damaged: "error",
   ledger_write_failed: "warning",
+  records_forgotten: "info",
+  forget_delayed: "warning",
+  forget_order_damaged: "error",
+  replays_refused: "info",
   envelope_set_aside: "warning",
   envelope_read_failed: "warning",
   schema_version_unknown: "warning",

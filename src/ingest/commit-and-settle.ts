@@ -7,7 +7,7 @@
 import { MemspoolError } from "../errors.ts";
 import type { Claim, Claims } from "../queue/claim.ts";
 import { type SetAsideParts, setAsideForGood, spendAttempt } from "../queue/set-aside.ts";
-import { type SettleParts, settleBatch } from "../queue/settle.ts";
+import { type SettleParts, settleBatch, settleForgotten } from "../queue/settle.ts";
 import type { ConflictCode, MemoryStore } from "../store/memory-store.ts";
 import type { BatchRecord } from "./batch.ts";
 import { type Committed, commitBisecting } from "./commit.ts";
@@ -20,6 +20,8 @@ export interface SettleBatchParts extends SettleParts, SetAsideParts, LeaveAlone
 export interface SettledBatch {
   readonly inserted: number;
   readonly duplicates: number;
+  /** Let go without being kept anywhere. */
+  readonly forgotten: number;
   readonly quarantined: number;
   /** Held by another process, or the disk failed when they were to be set aside. */
   readonly skipped: number;
@@ -51,13 +53,18 @@ export async function commitAndSettle(
     );
     // Crash here: rows and envelopes; the envelopes are recognised as duplicates next time.
     const inStore = new Set([...committed.inserted, ...committed.duplicates]);
-    const settled = records.map(({ envelope }) => envelope).filter(({ ulid }) => inStore.has(ulid));
+    const forgotten = new Set(committed.forgotten);
+    const envelopes = records.map(({ envelope }) => envelope);
+    const settled = envelopes.filter(({ ulid }) => inStore.has(ulid));
+    const replays = envelopes.filter(({ ulid }) => forgotten.has(ulid));
     settleBatch(parts, settled);
-    for (const { ulid } of settled) takeFrom(held, ulid)?.release();
+    settleForgotten(parts, replays);
+    for (const { ulid } of [...settled, ...replays]) takeFrom(held, ulid)?.release();
     const { inserted, duplicates } = committed;
     return {
       inserted: inserted.length,
       duplicates: duplicates.length,
+      forgotten: replays.length,
       ...setAside(parts, held, committed),
     };
   } finally {

@@ -12,6 +12,8 @@ export interface Committed {
   readonly inserted: readonly string[];
   readonly duplicates: readonly string[];
   readonly conflicts: readonly { ulid: string; code: ConflictCode; existing: string }[];
+  /** Not taken in, because they were forgotten: nothing of them may be kept. */
+  readonly forgotten: readonly string[];
   readonly refused: readonly { ulid: string; error: unknown }[];
 }
 
@@ -19,6 +21,7 @@ interface Outcome {
   inserted: string[];
   duplicates: string[];
   conflicts: { ulid: string; code: ConflictCode; existing: string }[];
+  forgotten: string[];
   refused: { ulid: string; error: unknown }[];
 }
 
@@ -31,10 +34,17 @@ export async function commitBisecting(
   items: readonly CommitItem[],
   suspects: ReadonlySet<string> = new Set(),
 ): Promise<Committed> {
-  const outcome: Outcome = { inserted: [], duplicates: [], conflicts: [], refused: [] };
+  const outcome: Outcome = {
+    inserted: [],
+    duplicates: [],
+    conflicts: [],
+    forgotten: [],
+    refused: [],
+  };
   await commitRange(store, items, outcome);
-  const { inserted, duplicates, conflicts, refused } = outcome;
-  const nothingWent = inserted.length + duplicates.length + conflicts.length === 0;
+  const { inserted, duplicates, conflicts, forgotten, refused } = outcome;
+  const went = inserted.length + duplicates.length + conflicts.length + forgotten.length;
+  const nothingWent = went === 0;
   const unexplained = refused.find(({ ulid, error }) => !isRefusal(error) && !suspects.has(ulid));
   if (nothingWent && unexplained) {
     // Not one record passed: an unknown failure says nothing about the records.
@@ -68,6 +78,7 @@ function collect(result: CommitResult, outcome: Outcome): void {
   outcome.inserted.push(...result.inserted);
   outcome.duplicates.push(...result.duplicates.map(({ ulid }) => ulid));
   outcome.conflicts.push(...result.conflicts);
+  outcome.forgotten.push(...result.forgotten);
 }
 
 export function isRefusal(error: unknown): boolean {

@@ -6,6 +6,8 @@ import type { SettledBatch } from "./commit-and-settle.ts";
 export interface PassOutcome {
   /** In the store now, or before. */
   ingested: number;
+  /** Left the queue without being kept anywhere, because they were forgotten. */
+  forgotten: number;
   quarantined: number;
   /** Left: held, waiting for their next attempt, or not readable now. */
   skipped: number;
@@ -28,11 +30,12 @@ export interface PassDrive {
 }
 
 export function emptyOutcome(): PassOutcome {
-  return { ingested: 0, quarantined: 0, skipped: 0, spent: 0 };
+  return { ingested: 0, forgotten: 0, quarantined: 0, skipped: 0, spent: 0 };
 }
 
 export function addSettled(outcome: PassOutcome, settled: SettledBatch): void {
   outcome.ingested += settled.inserted + settled.duplicates;
+  outcome.forgotten += settled.forgotten;
   outcome.quarantined += settled.quarantined;
   outcome.skipped += settled.skipped;
   outcome.spent += settled.spent;

@@ -27,6 +27,7 @@ import type { BatchParts } from "./batch.ts";
 import type { SettleBatchParts, SettledBatch } from "./commit-and-settle.ts";
 import type { PassDrive, RunBatch } from "./drain-pass.ts";
 import { drainListing } from "./pending-pass.ts";
+import { Purger } from "./purger.ts";
 import { QueueWatch } from "./queue-watch.ts";
 import { retryDelayMs } from "./retry-policy.ts";
 import { SegmentPass } from "./segment-pass.ts";
@@ -76,6 +77,7 @@ export class Ingester {
   readonly #options: IngesterOptions;
   readonly #parts: BatchParts & SettleBatchParts;
   readonly #segments: SegmentPass;
+  readonly #purger: Purger;
   readonly #watch: QueueWatch;
   readonly #store: StoreHold;
   #recovered = false;
@@ -104,6 +106,7 @@ export class Ingester {
       highWater: new HighWater(fs, layout, clock),
     };
     this.#segments = new SegmentPass(this.#parts);
+    this.#purger = new Purger(this.#parts);
     this.#watch = new QueueWatch(fs, layout, clock);
     this.#store = new StoreHold(options);
   }
@@ -192,12 +195,14 @@ export class Ingester {
     // Ends when a pass gets nothing further: an attempt is spent at most a few times a record.
     for (let progress = true; progress && !this.#stopping; ) {
       this.#watch.listing();
+      await this.#forget();
       const passes = [
         await this.#segments.run(drive, options.dueOrNot),
         await drainListing(this.#parts, listPendingSync(fs, layout), options.dueOrNot, drive),
       ];
       progress = passes.some(
-        ({ ingested, quarantined, spent }) => ingested + quarantined + spent > 0,
+        ({ ingested, forgotten, quarantined, spent }) =>
+          ingested + forgotten + quarantined + spent > 0,
       );
       total.skipped = 0;
       for (const { ingested, quarantined, skipped, spent } of passes) {
@@ -206,8 +211,17 @@ export class Ingester {
         total.skipped += skipped + spent;
       }
     }
-    this.#watch.leftBehind = total.skipped > 0;
+    await this.#forget();
+    this.#watch.leftBehind = total.skipped > 0 || this.#purger.ordersLeft > 0;
     return total;
+  }
+
+  /** Carries out orders to forget; between batches, so that they need not wait for a long drain. */
+  async #forget(): Promise<void> {
+    await this.#purger.runIfDue({
+      openStore: () => this.#store.open(),
+      isStopping: () => this.#stopping,
+    });
   }
 
   async #commit(run: RunBatch, onBatch: DrainPass["onBatch"]): Promise<SettledBatch> {
@@ -224,8 +238,12 @@ export class Ingester {
     if (count > 0) {
       this.#options.events.emit("capture_ingested", { count, inserted, duplicates, ms });
     }
+    if (settled.forgotten > 0) {
+      this.#options.events.emit("replays_refused", { count: settled.forgotten });
+    }
     this.#report();
     onBatch?.(count);
+    await this.#forget();
     return settled;
   }
 

@@ -1,6 +1,6 @@
 /**
- * Tells cheaply whether the queue may hold something new: by the mtimes of the queue directory and
- * of the overflow directory, two stats a look.
+ * Tells cheaply whether the queue may hold something new: by the mtimes of the queue directory, of the
+ * overflow directory and of the orders to forget, three stats a look.
  *
  * Guarantees: never says "no" when a name was added since the last listing began. The kernel stamps
  * directories with a coarse clock, so a name that came within a tick of the listing may leave the
@@ -26,7 +26,7 @@ export class QueueWatch {
   readonly #layout: QueueLayout;
   readonly #clock: Clock;
   /** Directory → its mtime at the last listing; NaN where that may have missed a name. */
-  readonly #mtimesMs: Map<string, number>;
+  readonly #mtimesMs: Map<string, number | undefined>;
   #listedAtMs = Number.NEGATIVE_INFINITY;
   #flushMtimeMs: number | undefined;
 
@@ -35,15 +35,18 @@ export class QueueWatch {
     this.#layout = layout;
     this.#clock = clock;
     this.#flushMtimeMs = this.#mtimeOf(layout.flushFile);
-    this.#mtimesMs = new Map([layout.dir, layout.overflowDir].map((dir) => [dir, Number.NaN]));
+    const dirs = [layout.dir, layout.overflowDir, layout.forgetDir];
+    this.#mtimesMs = new Map(dirs.map((dir) => [dir, Number.NaN]));
   }
 
   /** Call it right before a listing: names that come from then on will show. */
   listing(): void {
     for (const dir of this.#mtimesMs.keys()) {
       const mtimeMs = this.#mtimeOf(dir);
+      // The first order to forget makes its directory, whose absence is as good as an old time.
+      const absent = mtimeMs === undefined && dir === this.#layout.forgetDir;
       const settled = mtimeMs !== undefined && this.#clock.nowMs() - mtimeMs > SETTLED_MS;
-      this.#mtimesMs.set(dir, settled ? mtimeMs : Number.NaN);
+      this.#mtimesMs.set(dir, settled || absent ? mtimeMs : Number.NaN);
     }
     this.#listedAtMs = this.#clock.monotonicMs();
   }

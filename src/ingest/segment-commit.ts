@@ -17,7 +17,7 @@ import {
   setAsideSpilled,
   spendSpilled,
 } from "../queue/segment-memory.ts";
-import { keepBatch } from "../queue/settle.ts";
+import { keepBatch, noteIds } from "../queue/settle.ts";
 import type { SegmentFault } from "../queue/spill-segment.ts";
 import type { MemoryStore } from "../store/memory-store.ts";
 import { commitBisecting, isRefusal } from "./commit.ts";
@@ -52,7 +52,13 @@ export async function commitSpilled(
     parts,
     envelopes.filter(({ ulid }) => inStore.has(ulid)),
   );
-  for (const ulid of inStore) memory.settled.add(ulid);
+  const replays = new Set(committed.forgotten);
+  // They go with their segment and are kept nowhere.
+  noteIds(
+    parts,
+    envelopes.filter(({ ulid }) => replays.has(ulid)),
+  );
+  for (const ulid of [...inStore, ...replays]) memory.settled.add(ulid);
   const byId = new Map(envelopes.map((envelope) => [envelope.ulid, envelope]));
   const recordOf = (ulid: string) => byId.get(ulid) as ReadEnvelope; // the store speaks of these
   const verdicts: Verdict[] = [];
@@ -74,6 +80,7 @@ export async function commitSpilled(
   return {
     inserted: committed.inserted.length,
     duplicates: committed.duplicates.length,
+    forgotten: committed.forgotten.length,
     quarantined: count("quarantined"),
     skipped: count("skipped"),
     spent: count("spent"),

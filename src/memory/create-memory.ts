@@ -3,7 +3,9 @@ import { AuditPages } from "./audit-page.ts";
 import { Captures } from "./capture.ts";
 import type { ChangeSignal } from "./change-signal.ts";
 import { flushQueue } from "./flush.ts";
+import { forgetRecords } from "./forget.ts";
 import { getRecord } from "./get.ts";
+import { hidingReader } from "./hiding-reader.ts";
 import type { Memory } from "./memory.ts";
 import type { MemoryParts } from "./parts.ts";
 import { pendingPage, quarantinePage } from "./queue-pages.ts";
@@ -15,10 +17,11 @@ import type { Search } from "./search.ts";
 import { statusReport } from "./status.ts";
 
 /**
- * @param parts.onCaptured is called after every acknowledged capture
+ * @param given.onCaptured is called after every acknowledged capture
  * @param changes tells the memory's listeners that something may have changed
  */
-export function createMemory(parts: MemoryParts, changes: ChangeSignal): Memory {
+export function createMemory(given: MemoryParts, changes: ChangeSignal): Memory {
+  const parts = { ...given, store: hidingReader(given.store, given.forgets) };
   const captures = new Captures(parts);
   let searching: Promise<Search> | undefined;
   // Languages and ranking are loaded by the first question: a start must not wait for them.
@@ -40,6 +43,7 @@ export function createMemory(parts: MemoryParts, changes: ChangeSignal): Memory 
     quarantined: (page) => readingDisk(() => quarantinePage(parts, page)),
     audited: (page) => readingDisk(() => audit.page(page)),
     retry: (input) => readingDisk(() => retryQuarantined(parts, input)),
+    forget: (input) => readingDisk(() => forgetRecords(parts, input)),
     flush: (input) => readingDisk(() => flushQueue(parts, input)),
     onChange: (listener) => changes.subscribe(listener),
   };

@@ -22,7 +22,7 @@ import { askStore } from "./store-access.ts";
 import { newerId, supersessions } from "./summary.ts";
 import { checkedNumber } from "./whole-number.ts";
 
-export type GetParts = Pick<MemoryParts, "fs" | "queue" | "view" | "spill" | "store">;
+export type GetParts = Pick<MemoryParts, "fs" | "queue" | "view" | "spill" | "store" | "forgets">;
 
 type Found = Omit<GetResult["record"], "surface"> & { surface: string };
 
@@ -55,6 +55,7 @@ export function checkedUlid(ulid: string): string {
 
 async function find(parts: GetParts, ulid: string): Promise<Found> {
   const { fs, queue } = parts;
+  if ((await parts.forgets.hidden()).has(ulid)) throw notFound(ulid, "is being forgotten");
   let obstacle: MemspoolError | undefined;
   for (let look = 0; look < LOOKS; look++) {
     const pending = await readPending(fs, queue.layout, ulid);
@@ -68,7 +69,9 @@ async function find(parts: GetParts, ulid: string): Promise<Found> {
     const inSpill = spilled?.named ? spilled.fault : undefined;
     obstacle = pending?.fault ?? inSpill ?? quarantined?.fault ?? stored.away ?? spilled?.fault;
   }
-  throw obstacle ?? notFound(ulid);
+  if (obstacle) throw obstacle;
+  const known = (await parts.store.lookup([ulid])).get(ulid);
+  throw notFound(ulid, known?.state === "forgotten" ? "was forgotten" : undefined);
 }
 
 /**
@@ -91,10 +94,12 @@ function withCorrection(found: Found, by: ReadonlyMap<string, string>): Found {
   return newest === undefined ? found : { ...found, superseded_by: newest };
 }
 
-function notFound(ulid: string): MemspoolError {
+/** @param fate of a record that was here */
+function notFound(ulid: string, fate?: string): MemspoolError {
+  const what = fate === undefined ? `No record has the id ${ulid}` : `The record ${ulid} ${fate}`;
   return new MemspoolError(
     "NOT_FOUND",
-    `No record has the id ${ulid}. Take ids from memory_search, memory_recent or a receipt.`,
+    `${what}. Take ids from memory_search, memory_recent or a receipt.`,
     { details: { ulid } },
   );
 }

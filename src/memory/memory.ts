@@ -11,6 +11,7 @@ import type { StoredState } from "../errors.ts";
 import type { MemoryRecord } from "../record/memory-record.ts";
 import type { FacetKind } from "../store/memory-store.ts";
 import type { Redacted } from "./privacy/privacy.ts";
+import type { ForgetInput, ForgetResult } from "./forget-shapes.ts";
 import type {
   AuditPage,
   Page,
@@ -28,6 +29,7 @@ import type {
 } from "./search-shapes.ts";
 import type { HealthReport, StatusReport } from "./status-shapes.ts";
 
+export type { ForgetInput, ForgetResult, Remains } from "./forget-shapes.ts";
 export type {
   AuditEntryView,
   AuditPage,
@@ -120,6 +122,9 @@ export type ReceiptState =
   | "duplicate"
   | "quarantined"
   | "dropped"
+  /** Hidden from everybody; its content is still being removed. */
+  | "purging"
+  | "forgotten"
   | "unknown";
 
 export interface ReceiptResult {
@@ -131,6 +136,9 @@ export interface ReceiptResult {
   duplicate_of?: string;
   /** Why it was quarantined. */
   reason?: { code: string; message: string };
+  /** ISO 8601, and the words of whoever had it forgotten. */
+  forgotten_at?: string;
+  forget_reason?: string;
   /** Set when the store could not be asked, so that `unknown` may be wrong. */
   store_error?: { code: string; message: string; retryable: boolean };
 }
@@ -172,6 +180,11 @@ export interface Memory {
   audited(page: { limit?: number; cursor?: string }): Promise<AuditPage>;
   /** Sends quarantined records back to be tried again. NOT_FOUND, INVALID_ARGUMENT. */
   retry(input: RetryInput): Promise<RetryResult>;
+  /**
+   * First without `confirm`: counts and gives one. With it: forgets for good. NOT_FOUND,
+   * INVALID_ARGUMENT, CONFIRM_INVALID, STORE_UNAVAILABLE, DATA_DIR_UNUSABLE.
+   */
+  forget(input: ForgetInput): Promise<ForgetResult>;
   /** Asks the ingester, wherever it runs, to drain what is pending now, and waits for it. */
   flush(input: FlushInput): Promise<FlushResult>;
   /** Calls back, at most once a second, when status or the pending list may have changed. */

@@ -2,7 +2,9 @@
 import type { Events } from "../events/catalogue.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { DurableFs } from "../platform/durable-fs.ts";
+import type { DurableFsSync } from "../platform/durable-fs-sync.ts";
 import type { CaptureQueue } from "../queue/capture-queue.ts";
+import type { ForgetView } from "../queue/forget-view.ts";
 import type { OverflowView } from "../queue/overflow-view.ts";
 import type { PendingView } from "../queue/pending-view.ts";
 import type { StoreReader } from "../store/memory-store.ts";
@@ -31,6 +33,8 @@ export interface MemoryParts {
   readonly queue: CaptureQueue;
   readonly view: PendingView;
   readonly spill: OverflowView;
+  /** Ids that are being forgotten: `view` and `spill` hide them, too. */
+  readonly forgets: ForgetView;
   /** Limit on pending records, and what happens beyond it. */
   readonly maxRecords: number;
   readonly overflow: StatusReport["queue"]["overflow"];
@@ -38,9 +42,11 @@ export interface MemoryParts {
   /** Whether there is a store yet; asking it would make one. */
   readonly storeExists: () => Promise<boolean>;
   readonly fs: DurableFs;
+  readonly fsSync: DurableFsSync;
   readonly clock: Clock;
   readonly events: Events;
   readonly dataDir: string;
+  readonly storeFile: string;
   /** The current project; "" is none. */
   readonly project: string;
   readonly version: string;

@@ -1,7 +1,8 @@
 /**
  * Where an acknowledged record is now.
  *
- * Guarantees: looks in the direction in which records move (pending, spill, store; quarantine),
+ * Guarantees: what is being forgotten says so from the moment its order is durable, in every process.
+ * Looks in the direction in which records move (pending, spill, store; quarantine),
  * twice because a retry leads from quarantine back to pending. What is nowhere was dropped if the
  * audit log says so: its line is durable before the record goes, so the log is read last. A line
  * that says "spilled" of an id that is nowhere proves nothing about where it is and is no state.
@@ -16,7 +17,7 @@ import type { ReceiptResult } from "./memory.ts";
 import type { MemoryParts } from "./parts.ts";
 import { askStore, type StoreErrorView } from "./store-access.ts";
 
-export type ReceiptParts = Pick<MemoryParts, "fs" | "queue" | "spill" | "store">;
+export type ReceiptParts = Pick<MemoryParts, "fs" | "queue" | "spill" | "store" | "forgets">;
 
 const LOOKS = 2;
 
@@ -26,6 +27,7 @@ const LOOKS = 2;
  */
 export async function receiptOf(parts: ReceiptParts, id: string): Promise<ReceiptResult> {
   const ulid = checkedUlid(id);
+  if ((await parts.forgets.hidden()).has(ulid)) return { ulid, state: "purging" };
   let storeError: StoreErrorView | undefined;
   let obstacle: MemspoolError | undefined;
   for (let look = 0; look < LOOKS; look++) {
@@ -42,6 +44,10 @@ export async function receiptOf(parts: ReceiptParts, id: string): Promise<Receip
     const answer = await askStore(() => parts.store.lookup([ulid]));
     storeError = answer.error;
     const known = answer.value?.get(ulid);
+    if (known?.state === "forgotten") {
+      const { state, forgottenAt, reason } = known;
+      return { ulid, state, forgotten_at: forgottenAt, forget_reason: reason };
+    }
     if (known) {
       return {
         ulid,

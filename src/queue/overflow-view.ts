@@ -17,7 +17,7 @@ import type { Clock } from "../platform/clock.ts";
 import type { DurableFs } from "../platform/durable-fs.ts";
 import { decodeMembers, lineUlid } from "./archive-member.ts";
 import type { QueueLayout } from "./layout.ts";
-import type { PendingText, PendingTexts } from "./pending-view.ts";
+import type { PendingText, PendingTexts, TextLimits } from "./pending-view.ts";
 import { lookAtSegmentFile, type SegmentLook } from "./segment-file.ts";
 import { readSegmentLine, type SegmentName, sortSegments } from "./spill-segment.ts";
 import { WatchedNames } from "./watched-names.ts";
@@ -49,17 +49,13 @@ export class OverflowView {
   readonly #layout: QueueLayout;
   readonly #textBytesMax: number;
   readonly #names: WatchedNames<readonly SegmentName[]>;
+  readonly #hidden: () => Promise<ReadonlySet<string>>;
   #loaded = new Map<string, LoadedSegment>();
   /** Segments that did not fit into this much room. */
   #tooLarge = new Map<string, number>();
   #loading: Promise<unknown> = Promise.resolve();
 
-  constructor(
-    fs: DurableFs,
-    layout: QueueLayout,
-    clock: Clock,
-    limits: { readonly textBytesMax?: number } = {},
-  ) {
+  constructor(fs: DurableFs, layout: QueueLayout, clock: Clock, limits: TextLimits = {}) {
     this.#fs = fs;
     this.#layout = layout;
     this.#names = new WatchedNames({
@@ -69,6 +65,7 @@ export class OverflowView {
       sort: sortSegments,
     });
     this.#textBytesMax = limits.textBytesMax ?? SPILL_TEXT_BYTES_MAX;
+    this.#hidden = limits.hidden ?? (async () => new Set());
   }
 
   /** Oldest first. @throws the system error of the directory */
@@ -102,6 +99,7 @@ export class OverflowView {
   }
 
   async #loadTexts(): Promise<PendingTexts> {
+    const hidden = await this.#hidden();
     const loaded = new Map<string, LoadedSegment>();
     const tooLarge = new Map<string, number>();
     const envelopes = new Map<string, PendingText>();
@@ -123,7 +121,9 @@ export class OverflowView {
       bytes += look.bytes;
       loaded.set(segment.name, look);
       unloaded += Math.max(0, segment.count - look.texts.length);
-      for (const envelope of look.texts) envelopes.set(envelope.ulid, envelope);
+      for (const envelope of look.texts) {
+        if (!hidden.has(envelope.ulid)) envelopes.set(envelope.ulid, envelope);
+      }
     }
     this.#loaded = loaded;
     this.#tooLarge = tooLarge;

@@ -37,6 +37,14 @@ export interface PendingTexts {
   readonly unloaded: number;
 }
 
+/** How many texts are kept in memory, and which ids are given out to nobody. */
+export interface TextLimits {
+  readonly textBytesMax?: number;
+  readonly hidden?: () => Promise<ReadonlySet<string>>;
+}
+
+const NOBODY: ReadonlySet<string> = new Set();
+
 interface LoadedText {
   readonly envelope: PendingText;
   readonly bytes: number;
@@ -47,20 +55,17 @@ export class PendingView {
   readonly #layout: QueueLayout;
   readonly #textBytesMax: number;
   readonly #names: WatchedNames<PendingSnapshot>;
+  readonly #hidden: () => Promise<ReadonlySet<string>>;
   #sizes = new Map<string, number>();
   #texts = new Map<string, LoadedText>();
   #loading: Promise<unknown> = Promise.resolve();
 
-  constructor(
-    fs: DurableFs,
-    layout: QueueLayout,
-    clock: Clock,
-    limits: { readonly textBytesMax?: number } = {},
-  ) {
+  constructor(fs: DurableFs, layout: QueueLayout, clock: Clock, limits: TextLimits = {}) {
     this.#fs = fs;
     this.#layout = layout;
     this.#names = new WatchedNames({ fs, clock, directory: layout.dir, sort: sortNames });
     this.#textBytesMax = limits.textBytesMax ?? TEXT_BYTES_MAX;
+    this.#hidden = limits.hidden ?? (async () => NOBODY);
   }
 
   /** The names as they are now. Who calls while a listing runs waits for the next one. */
@@ -96,7 +101,8 @@ export class PendingView {
   }
 
   async #loadTexts(): Promise<PendingTexts> {
-    const { ulids } = await this.refresh();
+    const hidden = await this.#hidden();
+    const ulids = (await this.refresh()).ulids.filter((ulid) => !hidden.has(ulid));
     const known = this.#texts;
     const texts = new Map<string, LoadedText>();
     let bytes = 0;

@@ -35,6 +35,19 @@ export interface SettledEnvelope {
  */
 export function settleBatch(parts: SettleParts, envelopes: readonly SettledEnvelope[]): void {
   keepBatch(parts, envelopes);
+  unlinkAll(parts, envelopes);
+}
+
+/**
+ * Lets go of records that were forgotten: as {@link settleBatch}, but nothing of them is archived.
+ * @throws as there
+ */
+export function settleForgotten(parts: SettleParts, envelopes: readonly SettledEnvelope[]): void {
+  noteIds(parts, envelopes);
+  unlinkAll(parts, envelopes);
+}
+
+function unlinkAll(parts: SettleParts, envelopes: readonly SettledEnvelope[]): void {
   const failures: unknown[] = [];
   for (const { ulid } of envelopes) {
     try {
@@ -55,6 +68,12 @@ export function keepBatch(parts: SettleParts, envelopes: readonly SettledEnvelop
   if (envelopes.length === 0) return;
   parts.archive.append(envelopes.map(({ bytes }) => bytes));
   // Crash here: archived twice next time; readers take the first of an id.
+  noteIds(parts, envelopes);
+}
+
+/** Without this nobody could tell afterwards that the ids were there. */
+export function noteIds(parts: SettleParts, envelopes: readonly SettledEnvelope[]): void {
+  if (envelopes.length === 0) return;
   parts.ledger.sync(oldestAppendMs(envelopes));
   parts.highWater.record(envelopes.map(({ ulid }) => ulid));
 }

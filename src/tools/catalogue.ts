@@ -3,6 +3,7 @@ import type { z } from "zod";
 import type { ToolDefinition } from "./define-tool.ts";
 import { memoryCapture } from "./memory-capture.ts";
 import { memoryCaptureBatch } from "./memory-capture-batch.ts";
+import { memoryForget } from "./memory-forget.ts";
 import { memoryGet } from "./memory-get.ts";
 import { memoryReceipt } from "./memory-receipt.ts";
 import { memoryRecent } from "./memory-recent.ts";
@@ -18,6 +19,7 @@ export const TOOLS: readonly ToolDefinition[] = Object.freeze([
   erase(memoryGet),
   erase(memoryRecent),
   erase(memoryReceipt),
+  erase(memoryForget),
   erase(queueStatus),
   erase(queueFlush),
   erase(queueRetry),

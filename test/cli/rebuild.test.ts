@@ -20,6 +20,7 @@ const RESULT: RebuildResult = {
   },
   old_store: { state: "damaged", records: 50, aliases: 1, ids_known: "all", unproved_rows: 2 },
   archive: { files: 2, skipped_stretches: 1, skipped_bytes: 4_000 },
+  forgotten: 0,
   unread_envelopes: 1,
   conflicts: { count: 1, ulids: ["01JQ7Z8X9YABCDEFGHJKMNPQRS"] },
   missing: {

@@ -17,6 +17,7 @@ import type { Memory } from "../../src/memory/memory.ts";
 import type { MemoryParts } from "../../src/memory/parts.ts";
 import { CaptureQueue } from "../../src/queue/capture-queue.ts";
 import { MARK_FRESH_MS } from "../../src/queue/claim.ts";
+import { ForgetView } from "../../src/queue/forget-view.ts";
 import { markPath, pendingUlid, type QueueLayout } from "../../src/queue/layout.ts";
 import { processMemory } from "../../src/queue/mark-memory.ts";
 import { OverflowView } from "../../src/queue/overflow-view.ts";
@@ -168,6 +169,9 @@ export class QueueWorld {
       fs: memoryFs,
       view: new PendingView(memoryFs, queue.layout, clock),
       spill: new OverflowView(memoryFs, queue.layout, clock),
+      forgets: new ForgetView(memoryFs, queue.layout, clock),
+      fsSync: memoryFsSync,
+      storeFile: join(home, "store", "memspool.db"),
       maxRecords: MAX_SIZE,
       overflow: this.policy,
       storeExists: async () => true,

@@ -94,6 +94,8 @@ it("the names of events", () => {
     "directory_fsync_missing",
     "envelope_read_failed",
     "envelope_set_aside",
+    "forget_delayed",
+    "forget_order_damaged",
     "id_ahead_ignored",
     "ingest_delayed",
     "leader_elected",
@@ -108,7 +110,9 @@ it("the names of events", () => {
     "prune_failed",
     "quarantine_returned",
     "queue_pruned",
+    "records_forgotten",
     "recovery_completed",
+    "replays_refused",
     "schema_version_unknown",
     "segment_damaged",
     "server_started",
@@ -189,7 +193,13 @@ it("the tools, their arguments and the fields of their answers", () => {
     [
       "memory_receipt",
       "ulid! string",
-      "ulid, state, sha256, appended_at, duplicate_of, reason, store_error, error",
+      "ulid, state, sha256, appended_at, duplicate_of, reason, forgotten_at, forget_reason, " +
+        "store_error, error",
+    ],
+    [
+      "memory_forget",
+      "ulid string, filter object, dry_run boolean, confirm string, reason string",
+      "state, count, ulids, confirm, request, unsearched, remains, advice, error",
     ],
     ["queue_status", "", "state, reasons, queue, counters, ingester, store, hooks, privacy, error"],
     ["queue_flush", "timeout_ms integer", "drained, remaining, ms, error"],

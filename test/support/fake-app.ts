@@ -78,6 +78,11 @@ export function makeFakeApp(): FakeApp {
         startIngest: () => {},
         stopIngest: async () => {},
         drain: (options) => fake.drain(options),
+        forget: async (input) => {
+          fake.asked.push({ name: "forget here", input });
+          const remains = { backups: [], old_stores: [] };
+          return { state: "forgotten", count: 1, ulids: [ULID], request: ULID, remains };
+        },
         rebuild: (options) => fake.rebuild(options),
         backUp: (target, options) => fake.backUp(target, options),
         exportTo: (target, options) => fake.exportTo(target, options),
@@ -163,6 +168,12 @@ function makeMemory(fake: FakeApp): Memory {
       const wanted = fake.quarantine.filter(({ ulid }) => [ulid, undefined].includes(input.ulid));
       const outcomes = wanted.map(({ ulid }) => ({ ulid, state: "pending" as const }));
       return { returned: outcomes.length, outcomes, remaining: 0 };
+    },
+    forget: async (input) => {
+      note("forget", input);
+      const remains = { backups: [], old_stores: [] };
+      const state = input.confirm === undefined ? "dry_run" : "purging";
+      return { state, count: 1, ulids: [ULID], confirm: "1-token", request: ULID, remains };
     },
     flush: async () => ({ drained: 0, remaining: 0, ms: 1 }),
     onChange: () => () => {},

@@ -12,6 +12,8 @@ import type {
   CaptureInput,
   FlushInput,
   FlushResult,
+  ForgetInput,
+  ForgetResult,
   GetInput,
   GetResult,
   HealthReport,
@@ -213,6 +215,18 @@ export class FakeMemory implements Memory {
     );
     await waited;
     return { drained: total, remaining: 0, ms: 1 };
+  }
+
+  async forget({ ulid = "", confirm, dry_run }: ForgetInput): Promise<ForgetResult> {
+    this.#called("forget");
+    this.#kept(ulid);
+    const found = { count: 1, ulids: [ulid], remains: { backups: [], old_stores: [] } };
+    if (dry_run === true || confirm === undefined) {
+      return { state: "dry_run", ...found, confirm: `1-${ulid}` };
+    }
+    if (confirm !== `1-${ulid}`) throw new MemspoolError("CONFIRM_INVALID", "Another token.");
+    this.kept.delete(ulid);
+    return { state: "forgotten", ...found, request: this.#newUlid() };
   }
 
   onChange(listener: () => void): () => void {

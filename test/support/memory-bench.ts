@@ -13,6 +13,7 @@ import type { IngesterView, MemoryParts } from "../../src/memory/parts.ts";
 import { type Clock, systemClock } from "../../src/platform/clock.ts";
 import { nodeDurableFsSync } from "../../src/platform/durable-fs-sync.ts";
 import { CaptureQueue } from "../../src/queue/capture-queue.ts";
+import { ForgetView } from "../../src/queue/forget-view.ts";
 import { pendingPath, type QueueLayout } from "../../src/queue/layout.ts";
 import { OverflowView } from "../../src/queue/overflow-view.ts";
 import { PendingView } from "../../src/queue/pending-view.ts";
@@ -74,16 +75,24 @@ export class MemoryBench {
     this.queue = new CaptureQueue({ queueDir, events: this.events, clock: this.clock, fs });
     this.layout = this.queue.layout;
     const { viewBytesMax: textBytesMax } = options;
-    const limits = textBytesMax === undefined ? {} : { textBytesMax };
+    const forgets = new ForgetView(fs, this.layout, this.clock);
+    const hidden = () => forgets.hidden();
+    const limits = { hidden, ...(textBytesMax === undefined ? {} : { textBytesMax }) };
     this.view = new PendingView(fs, this.layout, this.clock, limits);
     const { spillBytesMax } = options;
-    const spillLimits = spillBytesMax === undefined ? {} : { textBytesMax: spillBytesMax };
+    const spillLimits = {
+      hidden,
+      ...(spillBytesMax === undefined ? {} : { textBytesMax: spillBytesMax }),
+    };
     this.spillView = new OverflowView(fs, this.layout, this.clock, spillLimits);
     this.memory = createMemory(
       {
         queue: this.queue,
         view: this.view,
         spill: this.spillView,
+        forgets,
+        fsSync: nodeDurableFsSync,
+        storeFile: join(home, "store", "memspool.db"),
         maxRecords: options.maxRecords ?? 10_000,
         overflow: options.overflow ?? "spill",
         store: this.#reader(),

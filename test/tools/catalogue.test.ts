@@ -26,6 +26,7 @@ describe("the catalogue of tools", () => {
       "memory_get",
       "memory_recent",
       "memory_receipt",
+      "memory_forget",
       "queue_status",
       "queue_flush",
       "queue_retry",

@@ -4,7 +4,7 @@
  * Guarantees: every record that was acknowledged before the call is in it. It gets its name only
  * when it is complete, checked and durable; killed before that, a directory
  * `<target>.partial-<hex>` is left, which nothing reads and anybody may delete. Nothing in the data
- * directory is changed and no writer waits. Files are copied, never linked.
+ * directory is changed but for a note that the backup was made, and no writer waits. Files are copied, never linked.
  * Does not copy config.json, logs and alerts. Two backups of a data directory at once are fine.
  */
 import { randomBytes } from "node:crypto";
@@ -22,6 +22,7 @@ import { isErrno } from "../../platform/errno.ts";
 import { makeDirectories } from "../../platform/make-directories.ts";
 import type { QueueLayout } from "../../queue/layout.ts";
 import { openStore } from "../../store/open-store.ts";
+import { noteBackup } from "./backup-notes.ts";
 import { measureFile } from "./copy-file.ts";
 import {
   type BackupFile,
@@ -95,6 +96,8 @@ export async function backUp(
     made = await fill(parts, temp, options);
     options.signal?.throwIfAborted();
     giveName(parts.fsSync, temp, directory);
+    const at = new Date(parts.clock.nowMs()).toISOString();
+    await noteBackup(parts.fs, parts.fsSync, parts.home, { at, directory });
   } catch (error) {
     removeTree(parts.fsSync, temp);
     throw writeFailed(error, directory);

@@ -20,7 +20,8 @@ const FORMAT_VERSION = 1;
 const MANIFEST_BYTES_MAX = 256 * 1_048_576;
 
 /** Names as memspool makes them, in the directories of a queue and a store; nothing like `..`. */
-const PATH = /^(?:queue\/(?:(?:quarantine|done|overflow|ingester)\/)?|store\/)[.]?[\w-][\w.-]*$/;
+const PATH =
+  /^(?:queue\/(?:(?:quarantine|done|overflow|ingester|forget|forget\/done)\/)?|store\/)[.]?[\w-][\w.-]*$/;
 
 const fileSchema = z.object({
   path: z.string().regex(PATH),

@@ -15,6 +15,7 @@ import type { DurableFs } from "../../platform/durable-fs.ts";
 import { isErrno } from "../../platform/errno.ts";
 import { withAuditFiles } from "../../queue/audit-files.ts";
 import { isArchiveName } from "../../queue/done-archive.ts";
+import { sortOrders } from "../../queue/forget-order.ts";
 import { isLeftover, ledgerHour, pendingUlid, type QueueLayout } from "../../queue/layout.ts";
 import { parseSegmentName } from "../../queue/spill-segment.ts";
 import { inLanes } from "../in-lanes.ts";
@@ -29,6 +30,8 @@ export const QUEUE_DIRECTORIES = [
   "queue/done",
   "queue/overflow",
   "queue/ingester",
+  "queue/forget",
+  "queue/forget/done",
 ] as const;
 
 const COPIES_AT_ONCE = 8;
@@ -79,6 +82,7 @@ export class QueueCopy {
       await this.#place({ from: overflowDir, to: "queue/overflow", isOurs: isSegment });
     }
     await this.#place(quarantine);
+    await this.#orders();
     await this.#audit();
     await this.#place({
       from: doneDir,
@@ -91,6 +95,14 @@ export class QueueCopy {
   /** The newest id that was let go of, which must be no older than anything in the store's copy. */
   async copyHighWater(): Promise<void> {
     await this.#one(this.#parts.layout.highWaterFile, "queue/ingester/high-water");
+  }
+
+  /** Under way before those that are carried out, as they move; what was made by both is one. */
+  async #orders(): Promise<void> {
+    const { forgetDir, forgottenDir } = this.#parts.layout;
+    const isOurs = (name: string) => sortOrders([name]).length > 0;
+    await this.#place({ from: forgetDir, to: "queue/forget", isOurs });
+    await this.#place({ from: forgottenDir, to: "queue/forget/done", isOurs });
   }
 
   /** Oldest first: they move on first. */

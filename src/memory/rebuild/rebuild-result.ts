@@ -43,6 +43,8 @@ export interface RebuildResult {
   };
   /** Envelopes in spill or queue that could not be read; they stay where they are. */
   unread_envelopes: number;
+  /** Records that were read somewhere and not taken in, because they were forgotten. */
+  forgotten: number;
   /** Another text, or another idempotency key's text, under an id of these; the first was kept. */
   conflicts: NamedIds;
   /** Ids that the old store has and the new one lacks. */

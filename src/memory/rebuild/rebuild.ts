@@ -2,7 +2,7 @@
  * `memspool rebuild`: a new store beside the old one, from everything that is still there.
  *
  * Guarantees: the first source that has an id brings it, in the order old rows, archive, spill,
- * queue; another text under the same id is told and not taken. The new store takes the old one's
+ * queue; another text under the same id is told and not taken; what was forgotten stays forgotten. The new store takes the old one's
  * place only if it lacks none of its ids, as far as those are known, or if it is told to. Nothing
  * is taken from queue, spill or archive. Memory does not grow with the number of records (but with the
  * number of ids that are missing). A failure or an interruption leaves the old store in place.
@@ -24,6 +24,7 @@ import {
 } from "./envelope-sources.ts";
 import { findMissing, type Missing } from "./missing-ids.ts";
 import { IdTally, type RebuildResult, type RebuildSource } from "./rebuild-result.ts";
+import { tombstonesBesideStore } from "./tombstones-beside-store.ts";
 
 export interface RebuildOptions {
   /** Build and report, and keep nothing. */
@@ -92,6 +93,7 @@ class Run {
   /** Ids of rows that were not what had been stored. */
   readonly #unproved: string[] = [];
   #unprovedRows = 0;
+  #forgotten = 0;
   #done = 0;
 
   constructor(parts: RebuildParts, options: RebuildOptions, rebuild: StoreRebuild) {
@@ -103,6 +105,7 @@ class Run {
 
   async run(): Promise<RebuildResult> {
     const rebuild = this.#rebuild;
+    await this.#fillTombstones();
     const sources = {
       old_store: await this.#fill(this.#oldRows()),
       archive: noRecords(),
@@ -144,6 +147,21 @@ class Run {
     return result;
   }
 
+  /**
+   * Before everything else, which they keep out. Those of the old store, which know turns under other
+   * ids, too; and those beside it, should it not be readable.
+   */
+  async #fillTombstones(): Promise<void> {
+    for (const tombstones of this.#rebuild.old.tombstones()) {
+      this.#rebuild.addTombstones(tombstones);
+      await this.#pause();
+    }
+    for (const tombstones of tombstonesBesideStore(this.#parts)) {
+      this.#rebuild.addTombstones(tombstones);
+      await this.#pause();
+    }
+  }
+
   *#oldRows(): Generator<readonly RebuildItem[]> {
     for (const { rows, unproved } of this.#rebuild.old.rows()) {
       this.#unprovedRows += unproved.length;
@@ -168,7 +186,8 @@ class Run {
     let batch: RebuildItem[] = [];
     let chars = 0;
     const commit = async () => {
-      const { inserted, duplicates, conflicts } = this.#rebuild.add(batch);
+      const { inserted, duplicates, conflicts, forgotten } = this.#rebuild.add(batch);
+      this.#forgotten += forgotten;
       source.records += inserted;
       source.duplicates += duplicates;
       this.#conflicts.add(conflicts.map(({ ulid }) => ulid));
@@ -222,6 +241,7 @@ class Run {
         skipped_bytes: skippedBytes,
       },
       unread_envelopes: unreadEnvelopes,
+      forgotten: this.#forgotten,
       conflicts: this.#conflicts.named(),
       missing: named,
       missing_unnamed: unnamed,

@@ -44,6 +44,8 @@ export interface ExportOptions {
   readonly filter?: RecordFilter;
   readonly onProgress?: (done: number, total: number) => void;
   readonly signal?: AbortSignal;
+  /** Ids that are left out: they are being forgotten. */
+  readonly hidden?: ReadonlySet<string>;
 }
 
 export interface ExportResult {
@@ -68,7 +70,7 @@ export async function exportRecords(
   sink: ExportSink,
   options: ExportOptions = {},
 ): Promise<ExportResult> {
-  const { filter, onProgress, signal } = options;
+  const { filter, onProgress, signal, hidden = new Set() } = options;
   const total = await estimate(parts);
   const unreadable = new Set<string>();
   const counts = { exported: 0, duplicates: 0, quarantined: 0 };
@@ -80,6 +82,7 @@ export async function exportRecords(
     signal?.throwIfAborted();
     await turns.worked(item.recordJson.length);
     onProgress?.(++seen, Math.max(seen, total));
+    if (hidden.has(item.ulid) || hidden.has(item.duplicateOf ?? "")) continue;
     if (filter !== undefined && !matches(filter, item)) continue;
     counts.exported++;
     if (item.duplicateOf !== undefined) counts.duplicates++;

@@ -63,7 +63,9 @@ export class ExportImporter implements Importer {
   async #capture(item: Numbered, hashes: ReadonlySet<string> | undefined): Promise<void> {
     const { ulid, appendedAt, record, sha256, line } = item;
     const tally = this.#tally;
-    if (hashes?.has(sha256)) {
+    if (hashes?.size === 0) {
+      tally.forgotten++;
+    } else if (hashes?.has(sha256)) {
       tally.alreadyHere++;
     } else if (hashes !== undefined) {
       tally.conflict(line, `${ulid} is here with another text`);

@@ -46,6 +46,8 @@ export interface ImportResult {
   /** Records that are durable now and were not here before. */
   readonly captured: number;
   readonly already_here: number;
+  /** Records that were forgotten here and are not brought back. */
+  readonly forgotten: number;
   /** Records whose id is here with another text; the first of them. */
   readonly conflicts: readonly LineNote[];
   readonly conflict_count: number;
@@ -68,6 +70,7 @@ export class ImportTally {
   lines = 0;
   captured = 0;
   alreadyHere = 0;
+  forgotten = 0;
   readonly #conflicts: LineNote[] = [];
   readonly #skipped: LineNote[] = [];
   #conflictCount = 0;
@@ -89,6 +92,7 @@ export class ImportTally {
       lines: this.lines,
       captured: this.captured,
       already_here: this.alreadyHere,
+      forgotten: this.forgotten,
       conflicts: this.#conflicts.toSorted((one, other) => one.line - other.line),
       conflict_count: this.#conflictCount,
       skipped: this.#skipped.toSorted((one, other) => one.line - other.line),

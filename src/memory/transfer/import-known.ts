@@ -10,16 +10,21 @@ import { quarantineNames } from "../../queue/quarantine-list.ts";
 import { readPending, readQuarantined } from "../../queue/read-pending.ts";
 import { lookAtSegmentFile } from "../../queue/segment-file.ts";
 import { readSegment, sortSegments } from "../../queue/spill-segment.ts";
-import type { MemoryStore } from "../../store/memory-store.ts";
+import type { MemoryStore, StoreLookup } from "../../store/memory-store.ts";
 
 export interface KnownParts {
   readonly fs: DurableFs;
   readonly layout: QueueLayout;
   /** Absent if nothing was ever ingested. */
   readonly store: Pick<MemoryStore, "lookup"> | undefined;
+  /** Ids of orders to forget that are under way. */
+  readonly beingForgotten?: () => Promise<ReadonlySet<string>>;
 }
 
-/** @returns for each id that is here the hashes of its texts */
+/**
+ * @returns for each id that is here the hashes of its texts; none, and no further ones, for an id that
+ *   was forgotten
+ */
 export async function knownHashes(
   parts: KnownParts,
   ulids: readonly string[],
@@ -35,13 +40,18 @@ export async function knownHashes(
     add(ulid, (await readPending(fs, layout, ulid))?.envelope?.sha256);
   }
   await eachSpilled(parts, ulids, add);
-  for (const [ulid, { sha256 }] of (await store?.lookup(ulids)) ?? []) add(ulid, sha256);
+  const stored = (await store?.lookup(ulids)) ?? new Map<string, StoreLookup>();
+  for (const [ulid, known] of stored) {
+    if (known.state !== "forgotten") add(ulid, known.sha256);
+  }
   const names = await quarantineNames(fs, layout);
   const quarantined = new Set(names.map(quarantinedUlid));
   for (const ulid of ulids) {
     if (!quarantined.has(ulid)) continue;
     add(ulid, (await readQuarantined(fs, layout, ulid))?.envelope?.sha256);
   }
+  for (const [ulid, { state }] of stored) if (state === "forgotten") found.set(ulid, new Set());
+  for (const ulid of (await parts.beingForgotten?.()) ?? []) found.set(ulid, new Set());
   return found;
 }
 

@@ -103,6 +103,13 @@ export const FINDINGS = {
       "Records that are in the store are safe; a rebuild could not read these. Make a backup now: " +
       "memspool backup",
   },
+  forgotten_left: {
+    isProblem: true,
+    what: "forgotten records that still lie in queue, spill, quarantine, archive or store",
+    advice:
+      "A process that was stopped while it worked may have put them there, or a file came from a " +
+      "backup. Forget them once more: memspool forget <ulid>",
+  },
   audit_damaged: {
     isProblem: true,
     what: "lines of the overflow audit log that can not be read",
@@ -129,6 +136,11 @@ export const FINDINGS = {
     isProblem: false,
     what: "quarantined envelopes that are damaged, as their reasons say",
     advice: "See: memspool quarantine list",
+  },
+  being_forgotten: {
+    isProblem: false,
+    what: "records that are being forgotten",
+    advice: "The server that ingests goes on with it; without one run: memspool drain",
   },
   newer_schema: {
     isProblem: false,

@@ -4,7 +4,9 @@
  */
 import type { AuditCounts, AuditRowsPage } from "../../store/memory-store.ts";
 import type { Pass } from "./pass.ts";
-import { ALIASED, STORED } from "./places.ts";
+import { ALIASED, FORGOTTEN, STORED } from "./places.ts";
+
+const FLAGS = { record: STORED, alias: ALIASED, tombstone: FORGOTTEN } as const;
 
 const PAGE_ROWS = 1_000;
 /** A row has some 70 words that are looked up at 0.2 ms each: about three seconds in all. */
@@ -29,7 +31,7 @@ export async function lookAtRows(pass: Pass): Promise<void> {
     const page: AuditRowsPage = await asked;
     asked = page.next === undefined ? undefined : ask(page.next);
     for (const { ulid, kind, fault } of page.entries) {
-      pass.mark(ulid, kind === "record" ? STORED : ALIASED);
+      pass.mark(ulid, FLAGS[kind]);
       if (fault !== undefined) pass.findings.add(`row_${fault}`, () => ulid);
     }
     done += page.entries.length;

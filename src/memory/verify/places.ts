@@ -25,13 +25,20 @@ export const ARCHIVED = 256;
 /** Set aside because the id has another text, which is the one to be found. */
 export const SECOND_TEXT = 512;
 
+/** It has a tombstone: nothing of it may be left anywhere. */
+export const FORGOTTEN = 1024;
+
 /** Where a record can be read. */
 const HELD = STORED | ALIASED | PENDING | SPILLED | QUARANTINED;
 /** Where an archived record is, or will be, in the store. */
 const STORED_OR_COMING = STORED | ALIASED | PENDING | SPILLED;
 
+/** Where a forgotten record must not be any more. */
+const KEPT = STORED | ALIASED | PENDING | SPILLED | QUARANTINED | ARCHIVED | SECOND_TEXT;
+
 /** True for an id that needs a second look before anything bad is said of it. */
 export function isInDoubt(flags: number): boolean {
+  if (flags & FORGOTTEN) return false;
   return (flags & HELD) === 0 || (flags & (ARCHIVED | STORED_OR_COMING)) === ARCHIVED;
 }
 
@@ -41,6 +48,7 @@ export interface PlaceCounts {
   pending: number;
   spilled: number;
   quarantined: number;
+  forgotten: number;
   dropped: number;
   missing: number;
 }
@@ -51,6 +59,7 @@ export const NO_PLACES: Readonly<PlaceCounts> = Object.freeze({
   pending: 0,
   spilled: 0,
   quarantined: 0,
+  forgotten: 0,
   dropped: 0,
   missing: 0,
 });
@@ -59,6 +68,7 @@ export const NO_PLACES: Readonly<PlaceCounts> = Object.freeze({
 export function placeOf(flags: number): keyof PlaceCounts {
   if (flags & STORED) return "stored";
   if (flags & ALIASED) return "duplicates";
+  if (flags & FORGOTTEN) return "forgotten";
   if (flags & PENDING) return "pending";
   if (flags & SPILLED) return "spilled";
   if (flags & QUARANTINED) return "quarantined";
@@ -71,6 +81,8 @@ export function placeOf(flags: number): keyof PlaceCounts {
 export interface TallyListeners {
   /** Acknowledged, and nowhere. */
   readonly onMissing: (ulid: () => string) => void;
+  /** Forgotten, and still somewhere. */
+  readonly onForgottenLeft: (ulid: () => string) => void;
   /** In the archive, and neither in the store nor on the way to it. */
   readonly onArchivedOnly: (ulid: () => string) => void;
   /** Found, and not in the ledger. */
@@ -83,8 +95,9 @@ export function tally(table: IdTable, counts: PlaceCounts, listeners: TallyListe
     const place = placeOf(flags);
     counts[place]++;
     const ulid = () => textOfWords(words, at);
-    const archivedOnly = (flags & (ARCHIVED | STORED_OR_COMING)) === ARCHIVED;
-    if (archivedOnly) listeners.onArchivedOnly(ulid);
+    const archivedOnly = (flags & (ARCHIVED | STORED_OR_COMING | FORGOTTEN)) === ARCHIVED;
+    if (flags & FORGOTTEN && flags & KEPT) listeners.onForgottenLeft(ulid);
+    else if (archivedOnly) listeners.onArchivedOnly(ulid);
     else if (place === "missing") listeners.onMissing(ulid);
     if (!(flags & LEDGERED)) listeners.onUnledgered(ulid);
   }

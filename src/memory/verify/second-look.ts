@@ -8,8 +8,9 @@ import { textOfWords } from "./id-words.ts";
 import { lookAtQuarantine } from "./look-at-quarantine.ts";
 import { lookAtSegments, pendingIds } from "./look-at-queue.ts";
 import type { Pass } from "./pass.ts";
-import { ALIASED, isInDoubt, PENDING, STORED } from "./places.ts";
+import { ALIASED, FORGOTTEN, isInDoubt, PENDING, STORED } from "./places.ts";
 
+const FLAGS = { ingested: STORED, duplicate: ALIASED, forgotten: FORGOTTEN } as const;
 const LOOKUP_COUNT_MAX = 1_000;
 
 /** @param segments names of the overflow segments that were looked at before */
@@ -34,7 +35,7 @@ async function lookUpInStore(pass: Pass, total: number): Promise<void> {
   let done = 0;
   const ask = async (): Promise<void> => {
     for (const [ulid, { state }] of await pass.parts.store.lookup(batch)) {
-      pass.markIfThere(ulid, state === "ingested" ? STORED : ALIASED);
+      pass.markIfThere(ulid, FLAGS[state]);
     }
     done += batch.length;
     batch = [];

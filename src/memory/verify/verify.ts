@@ -18,6 +18,7 @@
  * hash does not cover (everything but the text) if no column is derived from it; to tell which of the
  * ids that are nowhere were dropped once the audit files that said so are gone.
  */
+import { ForgetView } from "../../queue/forget-view.ts";
 import { Findings } from "./findings.ts";
 import { IdTable, type Part, TABLE_LIMITS, WHOLE } from "./id-table.ts";
 import { lookAtArchive, lookAtArchiveAgain } from "./look-at-archive.ts";
@@ -61,6 +62,8 @@ class VerifyRun {
     torn_ledger_lines: 0,
   };
   #captured = 0;
+  /** Ids of orders to forget that were under way when this began. */
+  #purging: ReadonlySet<string> = new Set();
   #unledgered = 0;
   /** Found nowhere at all. */
   #nowhere = 0;
@@ -74,6 +77,7 @@ class VerifyRun {
 
   /** One pass unless there are more ids than fit into a table. */
   async passes(): Promise<void> {
+    this.#purging = await beingForgotten(this.#parts);
     const parts: Part[] = [WHOLE];
     const limits = this.#parts.tableLimits ?? TABLE_LIMITS;
     let isFirst = true;
@@ -104,7 +108,7 @@ class VerifyRun {
       stop.abort(error);
       throw error;
     }
-    this.#sumUp(table);
+    await this.#sumUp(table);
   }
 
   async #steps(pass: Pass): Promise<AuditLook> {
@@ -125,12 +129,18 @@ class VerifyRun {
     return auditAgain;
   }
 
-  #sumUp(table: IdTable): void {
+  async #sumUp(table: IdTable): Promise<void> {
     this.#captured += table.count;
+    // Read last: an order that was carried out meanwhile has left what we saw of it before.
+    const purging = new Set([...this.#purging, ...(await beingForgotten(this.#parts))]);
     tally(table, this.#counts, {
       onMissing: (ulid) => {
         this.#nowhere++;
         this.#findings.add("missing", ulid);
+      },
+      onForgottenLeft: (ulid) => {
+        const isUnderWay = purging.has(ulid());
+        this.#findings.add(isUnderWay ? "being_forgotten" : "forgotten_left", ulid);
       },
       onArchivedOnly: (ulid) => this.#findings.add("archived_not_stored", ulid),
       onUnledgered: (ulid) => {
@@ -147,8 +157,7 @@ class VerifyRun {
     counts.dropped += explained;
     counts.missing -= explained;
     this.#findings.take("missing", explained);
-    const forgotten = 0;
-    const sum = Object.values(counts).reduce((total, count) => total + count, forgotten);
+    const sum = Object.values(counts).reduce((total, count) => total + count, 0);
     if (sum !== this.#captured) {
       throw new TypeError(`the parts of the sum make ${sum}, not ${this.#captured}`);
     }
@@ -161,7 +170,7 @@ class VerifyRun {
       pending: counts.pending,
       spilled: counts.spilled,
       quarantined: counts.quarantined,
-      forgotten,
+      forgotten: counts.forgotten,
       dropped: counts.dropped,
       missing: counts.missing,
       unledgered: this.#unledgered,
@@ -171,6 +180,10 @@ class VerifyRun {
       quick: this.#options.quick === true,
     };
   }
+}
+
+async function beingForgotten({ asyncFs, layout, clock }: VerifyParts) {
+  return new ForgetView(asyncFs, layout, clock).hidden();
 }
 
 async function lookAtStore(pass: Pass): Promise<void> {
