@@ -10,15 +10,13 @@ const TOKEN_CHARS_MAX = 64;
 export const memoryForget = defineTool({
   name: "memory_forget",
   description:
-    "Forget records for good, and only when the user asks for it: they can not be brought back. Two " +
-    "calls. First with ulid, or with a filter (fields as in memory_search): nothing is forgotten, " +
-    "and {state: dry_run, count, ulids, confirm, remains} says what would be; show the user the " +
-    "count. Then the same arguments with confirm: {state: forgotten}, or purging while content is " +
-    "still being removed (hidden at once; see memory_receipt). CONFIRM_INVALID: what is found has " +
-    "changed, begin again. remains names backups that forgetting does not reach. To correct a " +
-    "record, capture a new one with supersedes instead.\n" +
-    'Example: {"ulid": "01JZX0W7Q2M3N4P5R6S7T8V9WA"}, then {"ulid": "01JZX0W7Q2M3N4P5R6S7T8V9WA", ' +
-    '"confirm": "1-5e8a…"}',
+    "Forget records for good, only when the user asks for it; nothing brings them back. Two calls. " +
+    "First with ulid, or with filter (as in memory_search): {state: dry_run, count, ulids, confirm, " +
+    "remains} says what would go; tell the user the count. Then the same with confirm: {state: " +
+    "forgotten}, or purging (hidden at once, content still being removed). CONFIRM_INVALID: what is " +
+    "found has changed, begin again. remains: backups that keep it. To correct a record, capture a " +
+    "new one with supersedes instead.\n" +
+    'Example: {"ulid": "01JZX0W7Q2M3N4P5R6S7T8V9WA"} or {"filter": {"session_id": "s1"}, "confirm": "12-5e8a0c"}',
   inputSchema: z.strictObject({
     ulid: ulidSchema.optional(),
     filter: z.strictObject(filterArguments).optional().describe("Instead of ulid"),

@@ -5,7 +5,7 @@ import { advertiseInput, advertiseOutput } from "../../src/tools/advertise.ts";
 import { TOOLS } from "../../src/tools/catalogue.ts";
 
 /** Four characters a token, so that the whole stays under 4,000 tokens with a margin. */
-const CATALOGUE_CHARS_MAX = 14_000;
+const CATALOGUE_CHARS_MAX = 15_000;
 
 function listed(): object[] {
   return TOOLS.map((tool) => ({
@@ -61,7 +61,8 @@ describe("the catalogue of tools", () => {
       const { title, ...hints } = tool.annotations;
       expect(title, tool.name).not.toBe("");
       expect(Object.values(hints), tool.name).toHaveLength(4);
-      expect(tool.annotations.destructiveHint, tool.name).toBe(false);
+      const isDestructive = tool.name === "memory_forget";
+      expect(tool.annotations.destructiveHint, tool.name).toBe(isDestructive);
       expect(advertiseInput(tool.inputSchema).additionalProperties, tool.name).toBe(false);
       expect(tool.inputSchema.safeParse({ not_there: 1 }).success, tool.name).toBe(false);
       expect(tool.description, tool.name).toMatch(/Example: \{|\{\}/);
