@@ -1,5 +1,5 @@
 /** What forgetting takes and answers: shapes of the wire, as in memory.ts. */
-import type { FilterInput } from "./memory.ts";
+import type { FilterInput } from "./search-shapes.ts";
 
 export interface ForgetInput {
   /** One record, under whichever of its ids. */

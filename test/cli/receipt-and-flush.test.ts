@@ -24,6 +24,8 @@ describe("receipt", () => {
     ["duplicate", 0],
     ["quarantined", 1],
     ["dropped", 1],
+    ["purging", 1],
+    ["forgotten", 1],
     ["unknown", 1],
   ];
 

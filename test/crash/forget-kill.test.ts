@@ -9,7 +9,6 @@ import { nodeDurableFsSync } from "../../src/platform/durable-fs-sync.ts";
 import { placeOrder } from "../../src/queue/forget-order.ts";
 import { ForgetView } from "../../src/queue/forget-view.ts";
 import { markUlid, pendingPath, queueLayout } from "../../src/queue/layout.ts";
-import { newMarkMemory } from "../../src/queue/mark-memory.ts";
 import { generateUlid } from "../../src/record/record-id.ts";
 import { openStore } from "../../src/store/open-store.ts";
 import { bundleChild } from "../support/bundled-child.ts";
@@ -109,7 +108,6 @@ async function recover({ replay }: Prepared, home: string): Promise<void> {
       batchRecordsMax: 2,
       pollMs: 1_000_000,
       random: () => 0,
-      markMemory: newMarkMemory(),
       openStore: () => openStore({ file: join(home, "store", "memspool.db") }),
       onReport: () => {},
     });

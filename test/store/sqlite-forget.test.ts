@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import type { MemoryRecord } from "../../src/record/memory-record.ts";
@@ -97,6 +97,9 @@ describe("what the database's files hold afterwards", () => {
     reader.prepare("SELECT count(*) AS n FROM records").get();
     await store.forget({ ...ORDER, ulids: [idOf(10)] });
     expect(await store.scrub(goOn)).toBe("blocked");
+    const { size } = statSync(`${file}-wal`);
+    expect(await store.scrub(goOn)).toBe("blocked");
+    expect(statSync(`${file}-wal`).size).toBe(size);
     expect((await store.commitBatch([itemOf(RECORDS + 1)])).inserted).toHaveLength(1);
     reader.exec("COMMIT");
     expect(await store.scrub(goOn)).toBe("clean");

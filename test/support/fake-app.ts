@@ -24,6 +24,7 @@ export interface FakeApp extends AppModule {
   /** Replace any operation, or the drain. */
   readonly memory: Partial<Memory>;
   drain: App["drain"];
+  forgetHere: App["forget"];
   verify: App["verify"];
   rebuild: App["rebuild"];
   backUp: App["backUp"];
@@ -62,6 +63,10 @@ export function makeFakeApp(): FakeApp {
       throw new TypeError("this test replaces verify");
     },
     drain: async () => ({ drained: 0, quarantined: 0, remaining: 0, ms: 1 }),
+    forgetHere: async () => {
+      const remains = { backups: [], old_stores: [] };
+      return { state: "forgotten", count: 1, ulids: [ULID], request: ULID, remains };
+    },
     rebuild: () => Promise.reject(new TypeError("no rebuild was made up")),
     backUp: () => Promise.reject(new TypeError("this test replaces backUp")),
     exportTo: () => Promise.reject(new TypeError("this test replaces exportTo")),
@@ -78,10 +83,9 @@ export function makeFakeApp(): FakeApp {
         startIngest: () => {},
         stopIngest: async () => {},
         drain: (options) => fake.drain(options),
-        forget: async (input) => {
+        forget: (input, options) => {
           fake.asked.push({ name: "forget here", input });
-          const remains = { backups: [], old_stores: [] };
-          return { state: "forgotten", count: 1, ulids: [ULID], request: ULID, remains };
+          return fake.forgetHere(input, options);
         },
         rebuild: (options) => fake.rebuild(options),
         backUp: (target, options) => fake.backUp(target, options),

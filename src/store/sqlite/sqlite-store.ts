@@ -58,7 +58,7 @@ import { findNeighbours } from "./neighbours.ts";
 import { prepareItem } from "./prepared-item.ts";
 import { getRecord, lookUp, readFacets, readTimeline } from "./read.ts";
 import { pragma } from "./schema.ts";
-import { isScrubDue, SCRUB_START, scrubStep } from "./scrub.ts";
+import { isScrubDue, SCRUB_START, type ScrubState, scrubStep } from "./scrub.ts";
 import { findCandidates } from "./search.ts";
 import { findSpellings } from "./spellings.ts";
 
@@ -81,6 +81,8 @@ export class SqliteStore implements MemoryStore {
   #connection: Connection | undefined;
   #frequencies = new FrequencyCache();
   #closed = false;
+  /** Of a scrub that a reader held up. */
+  #isLogLeft = false;
 
   /** Rejects if the store can not be opened now; the constructor alone touches nothing. */
   static async open(options: SqliteStoreOptions): Promise<SqliteStore> {
@@ -104,6 +106,7 @@ export class SqliteStore implements MemoryStore {
   }
 
   async forget(order: ForgetOrder): Promise<ForgetOutcome> {
+    this.#isLogLeft = false;
     return await this.#use((connection) => {
       connection.db.exec("PRAGMA secure_delete = ON");
       return connection.write(() => forgetRecords(connection, order));
@@ -115,14 +118,16 @@ export class SqliteStore implements MemoryStore {
   }
 
   async scrub({ isStopping }: ScrubOptions): Promise<ScrubOutcome> {
-    let state = SCRUB_START;
     if (!(await this.#use(isScrubDue))) return "clean";
+    // Only the log was left: doing the rest once more would make it longer each time.
+    let state: ScrubState = this.#isLogLeft ? { phase: "checkpoint" } : SCRUB_START;
     while (state.phase !== "done" && state.phase !== "blocked") {
       if (isStopping()) return "stopped";
       const before = state;
       state = await this.#use((connection) => scrubStep(connection, before));
       await nextTurn();
     }
+    this.#isLogLeft = state.phase === "blocked";
     return state.phase === "done" ? "clean" : "blocked";
   }
 
@@ -243,6 +248,7 @@ export class SqliteStore implements MemoryStore {
   #disconnect(): void {
     const connection = this.#connection;
     this.#connection = undefined;
+    this.#isLogLeft = false;
     try {
       connection?.close();
     } catch {
