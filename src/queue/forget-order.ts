@@ -24,6 +24,7 @@ import {
 import { errnoOf, isErrno } from "../platform/errno.ts";
 import { FORGET_COUNT_MAX, FORGET_REASON_BYTES_MAX } from "../record/limits.ts";
 import { ulidSchema } from "../record/memory-record.ts";
+import { ensureQueueDirectories } from "./directories.ts";
 import { type QueueLayout, tempPath } from "./layout.ts";
 import { placeBytes } from "./place-bytes.ts";
 import { moveAside } from "./quarantine.ts";
@@ -78,9 +79,11 @@ export function decodeOrder(bytes: Buffer, request: string): OrderFile | undefin
 
 /**
  * Effect on disk: `queue/forget/<request>.json`, durable; its directory is made when there is none.
- * @throws MemspoolError DATA_DIR_UNUSABLE
+ * @throws MemspoolError DATA_DIR_UNUSABLE, UNSAFE_PATH
  */
 export function placeOrder(fs: DurableFsSync, layout: QueueLayout, order: OrderFile): void {
+  // Without a queue there may be a store all the same: one that was brought here by itself.
+  if (!factsIfThere(fs, layout.dir)) ensureQueueDirectories(fs, layout);
   try {
     for (const dir of [layout.forgetDir, layout.forgottenDir]) makeDirectory(fs, dir);
     syncDirectorySync(fs, layout.dir);

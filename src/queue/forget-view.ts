@@ -4,7 +4,7 @@
  * Guarantees: `current` knows every order that was durable before it was called and is not carried out;
  * orders are read once each, and the directory is listed again only when it changed. As long as
  * nothing was ever forgotten it costs one look at a name. An order that can not be read hides nothing
- * and is carried out by nobody: the doctor tells of it. Changes nothing on disk.
+ * and is carried out by nobody; the ingester tells of it. Changes nothing on disk.
  */
 import type { Clock } from "../platform/clock.ts";
 import type { DurableFs } from "../platform/durable-fs.ts";

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { INSTRUCTIONS } from "../../src/server/instructions.ts";
+import { TOOLS } from "../../src/tools/catalogue.ts";
 import { FakeMemory, untouchableMemory } from "../support/fake-memory.ts";
 import { callTool, connectClient } from "../support/mcp-client.ts";
 
@@ -8,7 +9,7 @@ describe("a session", () => {
     const { client, close } = await connectClient(untouchableMemory());
     expect(client.getServerVersion()).toMatchObject({ name: "memspool", version: "0.0.0" });
     expect(client.getInstructions()).toBe(INSTRUCTIONS);
-    expect((await client.listTools()).tools).toHaveLength(9);
+    expect((await client.listTools()).tools).toHaveLength(TOOLS.length);
     expect((await client.listResources()).resources).not.toHaveLength(0);
     expect((await client.listResourceTemplates()).resourceTemplates).not.toHaveLength(0);
     expect(await client.ping()).toEqual({});
@@ -23,7 +24,7 @@ describe("a session", () => {
     const { client, close } = await connectClient(new FakeMemory());
     const first = await client.listTools();
     expect(await client.listTools()).toEqual(first);
-    expect(JSON.stringify(first).length).toBeLessThan(14_000);
+    expect(JSON.stringify(first).length).toBeLessThan(15_000);
     for (const tool of first.tools) {
       expect(tool.inputSchema.type).toBe("object");
       expect(tool.outputSchema?.type).toBe("object");

@@ -1,5 +1,6 @@
 import { describe, expect, it, vi } from "vitest";
 import { ANSWER_MS_MAX, LEAVE_MS_MAX } from "../../src/server/serve-stdio.ts";
+import { TOOLS } from "../../src/tools/catalogue.ts";
 import { FakeMemory, untouchableMemory } from "../support/fake-memory.ts";
 import { INITIALIZE, StdioSession } from "../support/stdio-session.ts";
 
@@ -27,7 +28,7 @@ describe("the start of a session", () => {
       serverInfo: { name: "memspool" },
       capabilities: { tools: {}, resources: { subscribe: true } },
     });
-    expect((await session.answerTo(1)).result?.tools).toHaveLength(9);
+    expect((await session.answerTo(1)).result?.tools).toHaveLength(TOOLS.length);
     await session.initialized;
     session.stdin.end();
     expect(await session.exitCode).toBe(0);

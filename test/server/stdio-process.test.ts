@@ -5,6 +5,7 @@ import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { MESSAGE_BYTES_MAX } from "../../src/record/limits.ts";
+import { TOOLS } from "../../src/tools/catalogue.ts";
 import { callTool } from "../support/mcp-client.ts";
 import {
   type Exit,
@@ -109,7 +110,7 @@ describe("a server process", () => {
     const client = new Client({ name: "test", version: "0.0.0" });
     await client.connect(transport);
     pids.push(transport.pid as number);
-    expect((await client.listTools()).tools).toHaveLength(9);
+    expect((await client.listTools()).tools).toHaveLength(TOOLS.length);
     const { structured } = await callTool(client, "memory_capture", { surface: "first words" });
     expect(structured).toMatchObject({ state: "pending" });
     const { ulid } = structured as { ulid: string };

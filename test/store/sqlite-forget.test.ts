@@ -7,6 +7,7 @@ import { openStore } from "../../src/store/open-store.ts";
 import { deletedSegmentsIn } from "../../src/store/sqlite/scrub.ts";
 import { idOf, itemOf } from "../contract/store-bench.ts";
 import { freshDirectory } from "../support/fresh-directory.ts";
+import { openRaw } from "./open-sqlite.ts";
 
 /** Without their first letter: the index leaves out what a term shares with the one before it. */
 const MARKS = ["qsurface", "qcue", "qtag", "qmeta", "qsession", "qsource", "qkey", "qproj"];
@@ -104,6 +105,30 @@ describe("what the database's files hold afterwards", () => {
     reader.exec("COMMIT");
     expect(await store.scrub(goOn)).toBe("clean");
     expect(occurrences(file)).toEqual({});
+  });
+});
+
+describe("a store from before there were tombstones", () => {
+  it("S6: gets them when it is opened, and forgets what it held before", async () => {
+    const file = join(freshDirectory(), "memspool.db");
+    const before = await openStore({ file });
+    const same = { surface: "said twice", idempotency_key: "k" };
+    await before.commitBatch([itemOf(1, same), itemOf(2, same), itemOf(3)]);
+    await before.close();
+    const db = openRaw(file);
+    db.exec(`DROP TABLE tombstones; DROP INDEX aliases_of; DROP INDEX supersessions_by;
+      PRAGMA user_version = 1`);
+    db.close();
+    const store = await openStore({ file });
+    onTestFinished(() => store.close());
+    expect((await store.stats()).schemaVersion).toBeGreaterThan(1);
+    expect(await store.forget({ ...ORDER, ulids: [idOf(2)] })).toEqual({ removed: 1 });
+    const known = await store.lookup([1, 2, 3].map(idOf));
+    expect([1, 2, 3].map((n) => known.get(idOf(n))?.state)).toEqual([
+      "forgotten",
+      "forgotten",
+      "ingested",
+    ]);
   });
 });
 

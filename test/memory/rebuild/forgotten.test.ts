@@ -3,7 +3,7 @@ import { expect, it } from "vitest";
 import { nodeDurableFsSync } from "../../../src/platform/durable-fs-sync.ts";
 import { placeOrder, settleOrder } from "../../../src/queue/forget-order.ts";
 import { idOf, itemOf } from "../../contract/store-bench.ts";
-import { openSqlite } from "../../store/open-sqlite.ts";
+import { openRaw, openSqlite } from "../../store/open-sqlite.ts";
 import { idsOf, RebuildScene, spoilPages } from "./rebuild-scene.ts";
 
 const AT = "2026-04-01T00:00:00.000Z";
@@ -45,6 +45,15 @@ it("S6: a rebuild carries tombstones over and takes nothing from archive, spill 
   ]);
   expect(again.forgotten).toEqual([idOf(9)]);
   await store.close();
+});
+
+it("S6: a store from before there were tombstones is rebuilt like any other", async () => {
+  const scene = await filled();
+  const db = openRaw(scene.file);
+  db.exec("DROP TABLE tombstones; PRAGMA user_version = 1");
+  db.close();
+  const result = await scene.rebuild();
+  expect(result).toMatchObject({ records: 8, forgotten: 0, old_store: { state: "whole" } });
 });
 
 it.each(["destroyed", "gone"])(

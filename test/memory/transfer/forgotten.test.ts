@@ -15,7 +15,11 @@ const AT = "2026-04-01T00:00:00.000Z";
 
 async function exported(bench: MemoryBench, hidden?: ReadonlySet<string>): Promise<string> {
   let text = "";
-  const sink = { write: async (piece: string) => void (text += piece) };
+  const sink = {
+    write: async (piece: string) => {
+      text += piece;
+    },
+  };
   const { layout, clock, store } = bench;
   const parts = { fs: nodeDurableFs, layout, clock, version: "0", store };
   await exportRecords(parts, sink, hidden && { hidden });
