@@ -88,6 +88,20 @@ describe("what the database's files hold afterwards", () => {
     for (const { name, ok } of await store.check()) expect(ok, name).toBe(true);
   });
 
+  it("S6: nor of what lay on pages that are free, as merges of the index leave them", async () => {
+    const file = join(freshDirectory(), "memspool.db");
+    const store = await filled(file, (n) => n === 10);
+    const db = openRaw(file);
+    db.exec(`PRAGMA secure_delete = OFF;
+      CREATE TABLE junk (bytes TEXT);
+      INSERT INTO junk VALUES (printf('%.*c', 2000000, 'x') || 'zqsurface' || printf('%.*c', 100000, 'x'));
+      DROP TABLE junk; PRAGMA wal_checkpoint(TRUNCATE)`);
+    db.close();
+    await store.forget({ ...ORDER, ulids: [idOf(10)] });
+    expect(await store.scrub(goOn)).toBe("clean");
+    expect(occurrences(file)).toEqual({});
+  });
+
   it("S6: a reader's open snapshot blocks the last step, and only that", async () => {
     const file = join(freshDirectory(), "memspool.db");
     const store = await filled(file, (n) => n === 10);
