@@ -26,6 +26,15 @@ export function hidingReader(reader: StoreReader, forgets: HiddenIds): StoreRead
     matching: async (query) => reader.matching({ ...query, filter: await without(query.filter) }),
     candidates: async (query) =>
       reader.candidates({ ...query, filter: await without(query.filter) }),
+    neighbours: async (query) => {
+      const hidden = await forgets.hidden();
+      const { records, links } = await reader.neighbours(query);
+      return {
+        records: records.filter(({ ulid }) => !hidden.has(ulid)),
+        links: links.filter(({ of, ulid }) => !hidden.has(of) && !hidden.has(ulid)),
+      };
+    },
+    spellings: (words) => reader.spellings(words),
     timeline: async (query) => reader.timeline({ ...query, filter: await without(query.filter) }),
     facets: async (kind, filter, limit) => reader.facets(kind, await without(filter), limit),
     stats: () => reader.stats(),

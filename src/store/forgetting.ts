@@ -40,7 +40,7 @@ export interface ForgetOrder {
 }
 
 /** Ids in one transaction. */
-export const FORGET_BATCH_COUNT_MAX = 500;
+export const FORGET_BATCH_COUNT_MAX = 200;
 
 export interface ForgetOutcome {
   /** Rows that were there. */

@@ -150,6 +150,21 @@ export function forgetContract(open: OpenContractStore): void {
     expect(shown.map(({ ulid }) => ulid)).toEqual([idOf(4), idOf(1)]);
   });
 
+  it("S6: its words are not proposed for misspelt ones, unless others say them, too", async () => {
+    const { store } = bench;
+    await store.commitBatch([
+      itemOf(1, { surface: "the dentist Marquardt has an appointment" }),
+      itemOf(2, { surface: "an appointment in May" }),
+    ]);
+    const asked = ["marquerdt", "appointmant"];
+    const proposed = async () => Object.fromEntries(await store.spellings(asked));
+    expect(await proposed()).toEqual({ marquerdt: ["marquardt"], appointmant: ["appointment"] });
+    await store.forget(orderOf([idOf(1)]));
+    expect(await proposed()).toEqual({ marquerdt: [], appointmant: ["appointment"] });
+    await store.commitBatch([itemOf(3, { surface: "Marquardt again" })]);
+    expect(await proposed()).toMatchObject({ marquerdt: ["marquardt"] });
+  });
+
   it("S6: the audit lists what was forgotten", async () => {
     const { store } = bench;
     await store.commitBatch([itemOf(1), itemOf(2)]);

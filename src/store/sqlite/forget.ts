@@ -18,6 +18,7 @@ import { replayHash } from "../replay-hash.ts";
 import type { Connection } from "./connection.ts";
 import type { SqlRow, SqlValue } from "./driver.ts";
 import { conditionsOf } from "./filters.ts";
+import { forgetWords } from "./forget-words.ts";
 
 /** In `meta`: pages and index may still hold what was deleted. */
 export const SCRUB_DUE = "scrub_due";
@@ -32,9 +33,11 @@ export function forgetRecords(connection: Connection, order: ForgetOrder): Forge
   const records = rowsOf(connection, all);
   let terms = 0;
   let aliases = 0;
+  const content: MemoryRecord[] = [];
   const hashes = new Map<string, string>();
   for (const row of records) {
     const record = recordOf(row);
+    if (record !== undefined) content.push(record);
     const hash = record && replayHash(record, row.sha256 as string);
     for (const ulid of [row.ulid as string, ...aliasesOf(connection, row.ulid as string)]) {
       if (hash !== undefined) hashes.set(ulid, hash);
@@ -52,6 +55,7 @@ export function forgetRecords(connection: Connection, order: ForgetOrder): Forge
     });
   }
   if (records.length > 0) {
+    forgetWords(connection, content);
     connection
       .statement(
         "UPDATE totals SET records = records - ?, terms = terms - ?, aliases = aliases - ? WHERE id = 1",

@@ -50,7 +50,7 @@ it("S6: a rebuild carries tombstones over and takes nothing from archive, spill 
 it("S6: a store from before there were tombstones is rebuilt like any other", async () => {
   const scene = await filled();
   const db = openRaw(scene.file);
-  db.exec("DROP TABLE tombstones; PRAGMA user_version = 1");
+  db.exec("DROP TABLE tombstones; PRAGMA user_version = 2");
   db.close();
   const result = await scene.rebuild();
   expect(result).toMatchObject({ records: 8, forgotten: 0, old_store: { state: "whole" } });
