@@ -18,7 +18,10 @@
  *   STORE_TOO_NEW. Messages hold no record text and no driver text.
  */
 import type { MemoryRecord } from "../record/memory-record.ts";
+import type { ExportQuery, ExportRow, StoreCopyOptions } from "./copy-types.ts";
 import type { ForgettingStore, MatchingQuery } from "./forgetting.ts";
+
+export type { ExportQuery, ExportRow, StoreCopyOptions } from "./copy-types.ts";
 
 /** An envelope on its way into the store. */
 export interface CommitItem {
@@ -237,32 +240,6 @@ export interface AuditIndexResult {
   readonly sampled: number;
   /** Sampled rows that the index does not find by some of their own terms, and by how many. */
   readonly faults: readonly { readonly ulid: string; readonly terms: number }[];
-}
-
-export interface StoreCopyOptions {
-  readonly onProgress?: (done: number, total: number) => void;
-  readonly signal?: AbortSignal;
-}
-
-export interface ExportQuery {
-  /** Records, or the ids that are duplicates of one. */
-  readonly of: "records" | "aliases";
-  /** Continue behind this id. */
-  readonly after?: string;
-  readonly countMax: number;
-  /** A page ends behind the row that reaches this many UTF-16 code units of JSON. */
-  readonly charsMax: number;
-}
-
-/** A record as text: nothing of it is taken apart on the way. */
-export interface ExportRow {
-  readonly ulid: string;
-  /** ISO 8601, as the receipt of this id said. */
-  readonly appendedAt: string;
-  readonly sha256: string;
-  /** Of an alias: the JSON of the record that it is a duplicate of. */
-  readonly recordJson: string;
-  readonly duplicateOf?: string;
 }
 
 export interface MemoryStore extends ForgettingStore {
