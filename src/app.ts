@@ -7,6 +7,7 @@
 import { existsSync } from "node:fs";
 import type { RestoreOptions, RestoreResult } from "./app/backup-here.ts";
 import { refuseHalfRestored } from "./app/half-restored.ts";
+import { queueViews } from "./app/queue-views.ts";
 import type { RunRebuildOptions } from "./app/run-rebuild.ts";
 import { type Transfers, transfers } from "./app/transfers.ts";
 import { type DataPaths, dataPaths } from "./config/data-paths.ts";
@@ -22,9 +23,9 @@ import { IngestHost } from "./ingest/ingest-host.ts";
 import { ingesterView } from "./ingest/ingester-view.ts";
 import { ChangeSignal } from "./memory/change-signal.ts";
 import { createMemory } from "./memory/create-memory.ts";
+import type { ForgetInput, ForgetResult, HealthReport, Memory } from "./memory/memory.ts";
 import { Privacy, privacySettings } from "./memory/privacy/privacy.ts";
 import { privateQueue } from "./memory/privacy/private-queue.ts";
-import type { ForgetInput, ForgetResult, HealthReport, Memory } from "./memory/memory.ts";
 import type { RebuildResult } from "./memory/rebuild/rebuild-result.ts";
 import type { SpotCheck } from "./memory/spot-check.ts";
 import type { VerifyOptions, VerifyReport } from "./memory/verify/report.ts";
@@ -34,10 +35,7 @@ import { nodeDurableFsSync } from "./platform/durable-fs-sync.ts";
 import { errnoOf } from "./platform/errno.ts";
 import { CaptureQueue } from "./queue/capture-queue.ts";
 import { ensureQueueDirectories } from "./queue/directories.ts";
-import { ForgetView } from "./queue/forget-view.ts";
 import type { QueueLayout } from "./queue/layout.ts";
-import { OverflowView } from "./queue/overflow-view.ts";
-import { PendingView } from "./queue/pending-view.ts";
 import type { StoreReader } from "./store/memory-store.ts";
 import { StoreClient } from "./store/store-client.ts";
 import { storeWorkerAt } from "./store/store-worker-handle.ts";
@@ -96,8 +94,6 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   const privacy = new Privacy(privacySettings(config));
   const hooks = () => hookCounts(hooksDirectory(paths.home));
   const storeExists = () => existsSync(paths.storeFile);
-  const forgets = new ForgetView(nodeDurableFs, layout, clock);
-  const hidden = () => forgets.hidden();
   const startStoreWorker = storeWorkerAt(workerUrl("store-worker"), { file: paths.storeFile });
   const client = new StoreClient({ startWorker: startStoreWorker, events });
   const store = emptyUntilMade(storeExists, client);
@@ -118,9 +114,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   const memory = createMemory(
     {
       queue,
-      view: new PendingView(nodeDurableFs, layout, clock, { hidden }),
-      spill: new OverflowView(nodeDurableFs, layout, clock, { hidden }),
-      forgets,
+      ...queueViews(layout, clock),
       maxRecords: config["queue.maxRecords"],
       overflow: config["queue.overflow"],
       store,
