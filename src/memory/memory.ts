@@ -10,8 +10,8 @@
 import type { StoredState } from "../errors.ts";
 import type { MemoryRecord } from "../record/memory-record.ts";
 import type { FacetKind } from "../store/memory-store.ts";
-import type { Redacted } from "./privacy/privacy.ts";
 import type { ForgetInput, ForgetResult } from "./forget-shapes.ts";
+import type { Redacted } from "./privacy/privacy.ts";
 import type {
   AuditPage,
   Page,
