@@ -20,7 +20,7 @@ import { askStore, type StoreErrorView } from "./store-access.ts";
 import { newerId, supersessions } from "./summary.ts";
 
 /** The best this many of each side are scored; pages end there. */
-export const CANDIDATE_COUNT_MAX = 300;
+export const CANDIDATE_COUNT_MAX = 200;
 /** Looking a term up in a kept text costs this much less than making the text's terms. */
 const LOOKUP_SHARE = 64;
 

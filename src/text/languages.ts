@@ -87,6 +87,7 @@ export const WIDESPREAD: readonly Language[] = ["en", "de", "fr", "es", "it", "p
 /** What is looked at to guess a language; more does not make the guess better. */
 const GUESS_CHARS_MAX = 240;
 const STOP_WORD_CHARS_MAX = 12;
+const CLEAR_EVIDENCE = 3;
 /** Another language must be this much more likely than English, and by more than one word. */
 const ENGLISH_LEAD = 1.2;
 const EVIDENCE_MIN = 1;
@@ -157,16 +158,32 @@ function scoreAscii(text: string, words: Set<string>, scores: Float64Array): voi
     if (unit >= 97 && unit <= 122) {
       if (start === -1) start = at;
     } else if (start !== -1) {
-      if (at - start <= STOP_WORD_CHARS_MAX) scoreWord(text.slice(start, at), words, scores);
+      const tells =
+        at - start <= STOP_WORD_CHARS_MAX && scoreWord(text.slice(start, at), words, scores);
+      if (tells && isClearlyEnglish(scores)) return;
       start = -1;
     }
   }
 }
 
-/** @param words that have counted: each does once */
-function scoreWord(word: string, words: Set<string>, scores: Float64Array): void {
+/**
+ * @param words that have counted: each does once
+ * @returns whether it told something
+ */
+function scoreWord(word: string, words: Set<string>, scores: Float64Array): boolean {
   const known = stopLanguages.get(word);
-  if (known === undefined || words.has(word)) return;
+  if (known === undefined || words.has(word)) return false;
   words.add(word);
   for (const index of known) scores[index] = (scores[index] as number) + 1 / known.length;
+  return true;
+}
+
+/** So far ahead that the rest of the head will hardly turn it: most texts end here. */
+function isClearlyEnglish(scores: Float64Array): boolean {
+  const english = scores[0] as number;
+  if (english < CLEAR_EVIDENCE) return false;
+  for (let index = 1; index < scores.length; index++) {
+    if ((scores[index] as number) * 2 > english) return false;
+  }
+  return true;
 }

@@ -16,7 +16,7 @@ const LENT_BY_OFFSET: ReadonlyMap<number, number> = new Map([
 ]);
 export const LENDING_SPAN = 2;
 /** The best this many lend. */
-export const LENDER_COUNT_MAX = 60;
+export const LENDER_COUNT_MAX = 30;
 export interface Neighbour {
   /** Id of the record that it stands beside. */
   readonly of: string;
