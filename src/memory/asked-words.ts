@@ -11,7 +11,9 @@ import type { AskedWord } from "./ranking/scored.ts";
 import { isOn, type LiftSwitches } from "./search-lifts.ts";
 
 /** What a question or stop word keeps of its weight. */
-const STOP_WEIGHT = 0.2;
+const STOP_WEIGHT = 0.5;
+/** Particles of languages without spaces stand in pairs that mean nothing by themselves. */
+const UNSPACED_STOP_WEIGHT = 0.2;
 /** What a single character of a longer run keeps. */
 const HINT_WEIGHT = 0.4;
 /** What a word keeps that was taken for another. */
@@ -30,7 +32,7 @@ export function askedWords(
   const hintWeight = isOn(lifts, "characters") ? HINT_WEIGHT : 0;
   return words.map((word) => {
     const share = word.isHint ? hintWeight : 1;
-    const weight = share * (weighed && word.isStop ? STOP_WEIGHT : 1);
+    const weight = share * (weighed && word.isStop ? stopWeight(word) : 1);
     const spelledAs = spellings.get(word.word) ?? [];
     if (spelledAs.length === 0) return { ...word, weight };
     const others = spelledAs.flatMap((other) =>
@@ -41,14 +43,19 @@ export function askedWords(
   });
 }
 
-/** What is counted, and what finds records. */
-export function soughtTerms(
+/** What is counted, and finds records. */
+export function soughtTerms(words: readonly AskedWord[]): string[] {
+  return termsOf(words.filter(({ weight }) => weight > 0));
+}
+
+/** Whether any record holds a word that says what is looked for: else stop words would find anything. */
+export function tellsSomething(
   words: readonly AskedWord[],
-  lifts: LiftSwitches | undefined,
-): { terms: string[]; seek: string[] } {
-  const counted = words.filter(({ weight }) => weight > 0);
-  const sought = isOn(lifts, "stop_words") ? tellingWords(counted) : counted;
-  return { terms: termsOf(counted), seek: termsOf(sought) };
+  { documentFrequency }: TermStatistics,
+): boolean {
+  return tellingWords(words.filter(({ weight }) => weight > 0)).some(({ terms }) =>
+    terms.some((term) => frequencyOf(documentFrequency, term) > 0),
+  );
 }
 
 /** Words that no record holds and that may be misspelt. */
@@ -63,4 +70,8 @@ export function unknownWords(
     })
     .slice(0, SPELLED_COUNT_MAX)
     .map(({ word }) => word);
+}
+
+function stopWeight({ isPlain }: QuestionWord): number {
+  return isPlain ? STOP_WEIGHT : UNSPACED_STOP_WEIGHT;
 }

@@ -6,14 +6,16 @@
  * direction in which records move, or it is counted as unsearched. Each record is there once, with
  * the newest id that supersedes it.
  */
-import type { RecordFilter } from "../store/memory-store.ts";
+import type { RecordFilter, StoredRecord } from "../store/memory-store.ts";
 import { measureText, mergeStatistics, NO_STATISTICS, type TermStatistics } from "../text/rank.ts";
-import { findWanted, WantedTerms } from "../text/wanted-terms.ts";
+import { TextTerms } from "../text/text-terms.ts";
+import { WantedTerms } from "../text/wanted-terms.ts";
 import type { LoopTurns } from "./loop-turns.ts";
 import type { MemoryParts } from "./parts.ts";
 import type { PendingTerms } from "./pending-terms.ts";
 import { queuedTexts } from "./queued-texts.ts";
-import type { Candidate } from "./ranking/scored.ts";
+import { isDated } from "./ranking/dates.ts";
+import type { Candidate, DateRange } from "./ranking/scored.ts";
 import { matchesFilter } from "./record-filter.ts";
 import { storedCandidate } from "./session-turns.ts";
 import { askStore, type StoreErrorView } from "./store-access.ts";
@@ -21,6 +23,9 @@ import { newerId, supersessions } from "./summary.ts";
 
 /** The best this many of each side are scored; pages end there. */
 export const CANDIDATE_COUNT_MAX = 200;
+/** Records of one date that are looked at, and dates of a question. */
+const DATED_COUNT_MAX = 60;
+const DATE_COUNT_MAX = 2;
 /** Looking a term up in a kept text costs this much less than making the text's terms. */
 const LOOKUP_SHARE = 64;
 
@@ -29,12 +34,12 @@ export interface CandidateParts extends Pick<MemoryParts, "view" | "spill" | "st
 }
 
 export interface CandidatesQuery {
-  /** What is counted. */
+  /** What is counted, and finds records. */
   readonly terms: readonly string[];
-  /** What finds records. */
-  readonly seek: readonly string[];
   readonly filter: RecordFilter;
   readonly ulidMax?: string | undefined;
+  /** What was said then is looked at too, whatever words it holds. */
+  readonly dates: readonly DateRange[];
 }
 
 export interface FoundCandidates {
@@ -55,12 +60,12 @@ export async function findCandidates(
   query: CandidatesQuery,
   turns: LoopTurns,
 ): Promise<FoundCandidates> {
-  const { terms, seek, filter, ulidMax } = query;
+  const { terms, filter, ulidMax } = query;
   const wanted = new WantedTerms(terms);
   const { queued, superseded, unloaded } = await queuedCandidates(parts, wanted, turns);
   const answer = await askStore(() =>
     parts.store.candidates({
-      ...{ terms, seek, filter, countMax: CANDIDATE_COUNT_MAX },
+      ...{ terms, filter, countMax: CANDIDATE_COUNT_MAX },
       ...(ulidMax === undefined ? {} : { ulidMax }),
     }),
   );
@@ -69,12 +74,17 @@ export async function findCandidates(
     stored.push(storedCandidate(record, wanted));
     await turns.worked(record.record.surface.length);
   }
+  const known = new Set(stored.map(({ ulid }) => ulid));
+  for (const record of await saidThen(parts.store, query)) {
+    if (!known.has(record.ulid)) stored.push(datedCandidate(record, wanted));
+  }
   // A record that moved between the two looks is in both: the store has the last word.
   const inStore = new Set(stored.map(({ ulid }) => ulid));
   const others = queued.filter(({ ulid }) => !inStore.has(ulid));
   const sought = others.filter(({ ulid, record, appendedAt, measured }) => {
     if (ulidMax !== undefined && ulid > ulidMax) return false;
-    if (!seek.some((term) => measured.frequencies.has(term))) return false;
+    const isSought = terms.some((term) => measured.frequencies.has(term));
+    if (!isSought && !isDated(query, { record, appendedAt })) return false;
     return matchesFilter(filter, record, appendedAt);
   });
   return {
@@ -93,6 +103,28 @@ export async function findCandidates(
     unsearched: unloaded,
     storeError: answer.error,
   };
+}
+
+/** The store's records of a time that the question names. */
+async function saidThen(
+  store: MemoryParts["store"],
+  { dates, filter, ulidMax }: CandidatesQuery,
+): Promise<StoredRecord[]> {
+  const found: StoredRecord[] = [];
+  for (const range of dates.slice(0, DATE_COUNT_MAX)) {
+    if (!("fromMs" in range)) continue;
+    const sinceMs = Math.max(range.fromMs, filter.sinceMs ?? range.fromMs);
+    const untilMs = Math.min(range.toMs, filter.untilMs ?? range.toMs);
+    const query = { filter: { ...filter, sinceMs, untilMs }, limit: DATED_COUNT_MAX };
+    const { value = [] } = await askStore(() => store.timeline(query));
+    found.push(...value.filter(({ ulid }) => ulidMax === undefined || ulid <= ulidMax));
+  }
+  return found;
+}
+
+/** Of a record that came without its length. */
+function datedCandidate(record: StoredRecord, wanted: WantedTerms): Candidate {
+  return storedCandidate({ ...record, termCount: new TextTerms(record.record).count }, wanted);
 }
 
 function newestOf(ulids: readonly string[]): string {
@@ -114,12 +146,7 @@ async function queuedCandidates(
     const text = await pendingTerms.termsOf(envelope, turns);
     const measured = measureText(text, terms);
     await turns.worked((text.chars * terms.length) / LOOKUP_SHARE);
-    let found: ReturnType<Candidate["places"]> | undefined;
-    const places = () => {
-      found ??= findWanted(record, wanted);
-      return found;
-    };
-    queued.push({ ulid, appendedAt, record, state: stateOf(ulid), measured, places });
+    queued.push({ ulid, appendedAt, record, state: stateOf(ulid), measured });
   }
   return { queued, superseded: supersessions(envelopes), unloaded };
 }

@@ -13,8 +13,6 @@ export const SEARCH_LIFTS = [
   "spelling",
   /** A text that holds more of the question's words gains. */
   "coverage",
-  /** Words that stand close together in the question and in the text gain. */
-  "proximity",
   /** A question asks for a number, a time or a reason, and is seldom answered by another question. */
   "answers",
   /** A name in the question that is the record's source, or a hint at its role. */

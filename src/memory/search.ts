@@ -7,19 +7,26 @@
  */
 import { MemspoolError } from "../errors.ts";
 import { CONTEXT_TURNS_MAX, QUERY_CHARS_MAX, SEARCH_LIMIT_DEFAULT } from "../record/limits.ts";
-import { type Question, readQuestion } from "../text/question.ts";
+import { type Question, readQuestion, tellingWords, termsOf } from "../text/question.ts";
 import { heldCounts, wordWeights } from "../text/rank.ts";
-import { askedWords, type Spellings, soughtTerms, unknownWords } from "./asked-words.ts";
+import {
+  askedWords,
+  type Spellings,
+  soughtTerms,
+  tellsSomething,
+  unknownWords,
+} from "./asked-words.ts";
 import { questionHash } from "./cursor.ts";
 import { explain } from "./explain.ts";
 import { LoopTurns } from "./loop-turns.ts";
 import type { SearchHit, SearchInput, SearchResult } from "./memory.ts";
 import type { MemoryParts } from "./parts.ts";
 import { PendingTerms } from "./pending-terms.ts";
-import { datesOf } from "./ranking/dates.ts";
+import { datesOf, dateWordsOf, isDated } from "./ranking/dates.ts";
 import { LENDING_SPAN } from "./ranking/lending.ts";
 import { rankHits } from "./ranking/rank-hits.ts";
-import type { Asked, Scored } from "./ranking/scored.ts";
+import type { Asked, Candidate, Scored } from "./ranking/scored.ts";
+import { isSpeaker } from "./ranking/speaker.ts";
 import { recordFilter } from "./record-filter.ts";
 import { type CandidatesQuery, type FoundCandidates, findCandidates } from "./search-candidates.ts";
 import { isOn } from "./search-lifts.ts";
@@ -109,16 +116,20 @@ export class Search {
     position: SearchPosition | undefined,
     turns: LoopTurns,
   ): Promise<Look> {
+    const askedDates = isOn(lifts, "date")
+      ? await datesOf(query, question.languages, this.#parts.clock.nowMs())
+      : [];
+    const dates = askedDates.map(({ range }) => range);
     const known = position === undefined ? undefined : weighingOf(position);
     let spellings = known?.spellings ?? NO_SPELLINGS;
     let words = askedWords(question, lifts, spellings);
-    let candidatesQuery = { ...soughtTerms(words, lifts), ...scope };
+    let candidatesQuery = { terms: soughtTerms(words), ...scope, dates };
     let found = await findCandidates(this.#parts, candidatesQuery, turns);
     if (known === undefined && isOn(lifts, "spelling")) {
       spellings = await this.#spellings(unknownWords(words, found.statistics));
       if (spellings.size > 0) {
         words = askedWords(question, lifts, spellings);
-        candidatesQuery = { ...soughtTerms(words, lifts), ...scope };
+        candidatesQuery = { terms: soughtTerms(words), ...scope, dates };
         found = await findCandidates(this.#parts, candidatesQuery, turns);
       }
     }
@@ -128,11 +139,12 @@ export class Search {
       ...{ held: heldCounts(words, found.statistics), spellings },
     };
     const weights = wordWeights(words, weighing.recordCount, weighing.held);
-    const dates = isOn(lifts, "date")
-      ? await datesOf(query, question.languages, this.#parts.clock.nowMs())
-      : [];
     const newest = position?.m ?? found.newest;
-    const asked = { query, question, words, weights, dates };
+    const dateWords = dateWordsOf(askedDates, words);
+    const asked = { query, question, words, weights, dates, dateWords };
+    if (isOn(lifts, "stop_words") && !tellsSomething(words, found.statistics)) {
+      found = { ...found, candidates: found.candidates.filter((each) => isMeant(each, asked)) };
+    }
     return { found, query: candidatesQuery, asked, weighing, newest };
   }
 
@@ -163,7 +175,7 @@ export class Search {
     context: number,
     turns: LoopTurns,
   ): Promise<SearchHit[]> {
-    const { seek } = look.query;
+    const shown = termsOf(tellingWords(look.asked.words));
     const around =
       context === 0
         ? undefined
@@ -172,7 +184,7 @@ export class Search {
     for (const hit of page) {
       const { candidate, score } = hit;
       results.push({
-        ...summarise(candidate, seek),
+        ...summarise(candidate, shown),
         score: roundScore(score),
         ...(input.explain === true ? { explain: explain(look.asked, hit) } : {}),
         ...around?.get(candidate.ulid),
@@ -181,6 +193,12 @@ export class Search {
     }
     return results;
   }
+}
+
+/** Where no telling word is known: what was said then, or by whom the question names. */
+function isMeant(candidate: Candidate, asked: Asked): boolean {
+  if (isDated(asked, candidate)) return true;
+  return asked.words.some((word) => !word.isStop && isSpeaker(candidate, word));
 }
 
 function refuseLongQuery(query: string): void {

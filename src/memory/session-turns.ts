@@ -7,8 +7,7 @@
  * {@link storedTail} gives those where they are shown.
  */
 import type { MeasuredRecord, RecordFilter } from "../store/memory-store.ts";
-import { measurePlaces } from "../text/rank.ts";
-import { findWanted, type WantedTerms } from "../text/wanted-terms.ts";
+import { countWanted, type WantedTerms } from "../text/wanted-terms.ts";
 import type { MemoryParts } from "./parts.ts";
 import { type Neighbour, sessionOf } from "./ranking/lending.ts";
 import type { Candidate } from "./ranking/scored.ts";
@@ -85,10 +84,8 @@ async function storedBeside(
 
 export function storedCandidate(stored: MeasuredRecord, wanted: WantedTerms): Candidate {
   const { ulid, appendedAt, record, supersededBy, turn, termCount } = stored;
-  const found = findWanted(record, wanted);
-  const measured = measurePlaces(found, termCount);
-  const places = () => found;
-  return { ulid, appendedAt, record, state: "ingested", measured, places, turn, supersededBy };
+  const measured = { termCount, frequencies: countWanted(record, wanted) };
+  return { ulid, appendedAt, record, state: "ingested", measured, turn, supersededBy };
 }
 
 function queuedBySession(

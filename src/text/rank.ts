@@ -89,15 +89,6 @@ export function sumOf(numbers: readonly number[]): number {
   return sum;
 }
 
-/** The same of a text that was looked through for the terms alone, see wanted-terms.ts. */
-export function measurePlaces(
-  places: ReadonlyMap<string, readonly number[]>,
-  termCount: number,
-): MeasuredText {
-  const counts = [...places].map(([term, found]) => [term, found.length] as const);
-  return { termCount, frequencies: new Map(counts) };
-}
-
 /** The statistics as they will be when the texts are in the store too. */
 export function mergeStatistics(
   statistics: TermStatistics,

@@ -1,6 +1,6 @@
 /**
- * Dates: when the question is about. "on 7 May 2023", "last week" or "in July" favours records that
- * were said then.
+ * Dates: when the question is about. A record that was said on 7 May 2023 holds the words "7 May
+ * 2023" as far as a question is concerned, whether they stand in its text or not.
  *
  * Guarantees: a question without a word or number that could be a date costs nothing; the parser is
  * loaded at the first that has one. Days are those of UTC, widened by DAY_SLACK_MS at both ends,
@@ -9,9 +9,9 @@
  */
 import { timeMs } from "../../record/memory-record.ts";
 import type { Language } from "../../text/languages.ts";
-import type { Asked, DateRange, Scored } from "./scored.ts";
+import { readQuestion } from "../../text/question.ts";
+import type { Asked, AskedDate, AskedWord, Candidate, DateRange, Scored } from "./scored.ts";
 
-const GAIN = 0.3;
 const DAY_MS = 86_400_000;
 const DAY_SLACK_MS = DAY_MS / 2;
 const WEEK_SLACK_MS = 4 * DAY_MS;
@@ -42,16 +42,17 @@ export async function datesOf(
   query: string,
   languages: readonly Language[],
   nowMs: number,
-): Promise<DateRange[]> {
+): Promise<AskedDate[]> {
   const head = query.slice(0, QUERY_CHARS_MAX);
   if (!MAY_BE_DATE.test(head)) return [];
   const parser = await parserFor(languages[0] ?? "en", head);
   return parser.parse(head, new Date(nowMs)).flatMap(({ text, start, end }) => {
     const range = rangeOf(start, end);
     if (range === undefined) return [];
-    if (!("fromMs" in range) || !WEEK.test(text)) return range;
+    if (!("fromMs" in range) || !WEEK.test(text)) return { range, text };
     // "last week" is read as one day of it.
-    return { fromMs: range.fromMs - WEEK_SLACK_MS, toMs: range.toMs + WEEK_SLACK_MS };
+    const [fromMs, toMs] = [range.fromMs - WEEK_SLACK_MS, range.toMs + WEEK_SLACK_MS];
+    return { range: { fromMs, toMs }, text };
   });
 }
 
@@ -96,10 +97,31 @@ function spanOf(time: ChronoTime): DateRange | undefined {
   return { fromMs: fromMs - DAY_SLACK_MS, toMs: toMs + DAY_SLACK_MS };
 }
 
-export function dateFactor({ dates }: Asked, { candidate }: Scored): number {
-  if (dates.length === 0) return 1;
-  const atMs = timeMs(candidate.record.occurred_at ?? candidate.appendedAt);
-  return dates.some((range) => isWithin(atMs, range)) ? 1 + GAIN : 1;
+/** Which of the words the dates are made of. */
+export function dateWordsOf(
+  dates: readonly AskedDate[],
+  words: readonly AskedWord[],
+): ReadonlySet<number> {
+  const parts = new Set(
+    dates.flatMap(({ text }) => readQuestion(text).words.map(({ word }) => word)),
+  );
+  return new Set([...words.keys()].filter((at) => parts.has(words[at]?.word ?? "")));
+}
+
+export function isDated(
+  { dates }: Pick<Asked, "dates">,
+  { record, appendedAt }: Pick<Candidate, "record" | "appendedAt">,
+): boolean {
+  if (dates.length === 0) return false;
+  const atMs = timeMs(record.occurred_at ?? appendedAt);
+  return dates.some((range) => isWithin(atMs, range));
+}
+
+/** What a record that was said then gains: the weight of the date's words that it does not hold. */
+export function dateScore({ dateWords, weights }: Asked, hit: Scored): number {
+  let gained = 0;
+  for (const at of dateWords) if (hit.words[at] === 0) gained += weights[at] as number;
+  return gained;
 }
 
 function isWithin(atMs: number, range: DateRange): boolean {

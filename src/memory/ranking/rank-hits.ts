@@ -9,24 +9,19 @@ import { SUPERSEDED_FACTOR, sumOf, wordScores } from "../../text/rank.ts";
 import { isOn, type LiftSwitches, type SearchLift } from "../search-lifts.ts";
 import { answersFactor } from "./answers.ts";
 import { coverageFactor } from "./coverage.ts";
-import { dateFactor } from "./dates.ts";
+import { dateScore, isDated } from "./dates.ts";
 import { LENDER_COUNT_MAX, lendToNeighbours, type Neighbour } from "./lending.ts";
-import { proximityFactor } from "./proximity.ts";
 import type { Asked, Candidate, FactorStep, Scored } from "./scored.ts";
 import { speakerFactor } from "./speaker.ts";
 
 type NamedStep = readonly [SearchLift, FactorStep];
 
 /** About a text's own words: what it earns, and may lend. */
-const WORD_STEPS: readonly NamedStep[] = [
-  ["coverage", coverageFactor],
-  ["proximity", proximityFactor],
-];
+const WORD_STEPS: readonly NamedStep[] = [["coverage", coverageFactor]];
 /** About who said it and when, however it was found. */
 const FACT_STEPS: readonly NamedStep[] = [
   ["answers", answersFactor],
   ["speaker", speakerFactor],
-  ["date", dateFactor],
 ];
 
 export interface RankOptions {
@@ -66,7 +61,11 @@ function scoreOne(candidate: Candidate, options: RankOptions): Scored {
   const words = wordScores(candidate.measured, asked.words, asked.weights, termCountMean);
   const bm25 = sumOf(words);
   const hit: Scored = { candidate, words, bm25, score: bm25, steps: {} };
-  if (bm25 > 0) multiply(hit, WORD_STEPS, options);
+  if (isDated(asked, candidate)) {
+    hit.steps.date = dateScore(asked, hit);
+    hit.score += hit.steps.date;
+  }
+  if (hit.score > 0) multiply(hit, WORD_STEPS, options);
   return hit;
 }
 

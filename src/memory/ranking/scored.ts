@@ -5,8 +5,6 @@ import type { KnownRecord } from "../summary.ts";
 
 export interface Candidate extends KnownRecord {
   readonly measured: MeasuredText;
-  /** Where its text holds each term that is looked for. */
-  readonly places: () => ReadonlyMap<string, readonly number[]>;
   /** Place in its session as the store counts it; absent while it is queued. */
   readonly turn?: number | undefined;
 }
@@ -26,6 +24,12 @@ export type DateRange =
   | { readonly fromMs: number; readonly toMs: number }
   | { readonly month: number; readonly day?: number | undefined };
 
+export interface AskedDate {
+  readonly range: DateRange;
+  /** How the question puts it. */
+  readonly text: string;
+}
+
 /** A word as it is scored. */
 export interface AskedWord extends QuestionWord {
   /** Its share of the weight that its rarity gives it. */
@@ -41,6 +45,8 @@ export interface Asked {
   /** Weight of each word in this collection. */
   readonly weights: readonly number[];
   readonly dates: readonly DateRange[];
+  /** Places of the words that the dates are made of. */
+  readonly dateWords: ReadonlySet<number>;
 }
 
 /** A step that multiplies each score by itself. */

@@ -3,7 +3,7 @@
  * ("what did you recommend", "I told you"), favours what that one said.
  */
 import { foldWord, normaliseText } from "../../text/fold.ts";
-import type { Asked, AskedWord, Scored } from "./scored.ts";
+import type { Asked, AskedWord, Candidate, Scored } from "./scored.ts";
 
 const NAMED_GAIN = 0.35;
 const ROLE_GAIN = 0.15;
@@ -27,8 +27,8 @@ export function speakerFactor(asked: Asked, hit: Scored): number {
 }
 
 /** Whether the word is a name of the record's source. */
-export function isSpeaker({ candidate }: Scored, { word }: AskedWord): boolean {
-  const { source } = candidate.record;
+export function isSpeaker({ record }: Candidate, { word }: AskedWord): boolean {
+  const { source } = record;
   return source !== undefined && partsOf(source).has(word);
 }
 

@@ -68,8 +68,8 @@ describe("explain", () => {
     expect(explain?.missing).toContain("nests");
     const sum = (explain?.words ?? []).reduce((total, { score: part }) => total + part, 0);
     expect(sum).toBeCloseTo(explain?.bm25 ?? 0, 3);
-    const { coverage = 1, proximity = 1, speaker = 1 } = explain?.steps ?? {};
-    expect((explain?.bm25 ?? 0) * coverage * proximity * speaker).toBeCloseTo(score, 2);
+    const { coverage = 1, speaker = 1 } = explain?.steps ?? {};
+    expect((explain?.bm25 ?? 0) * coverage * speaker).toBeCloseTo(score, 2);
     expect(speaker).toBeGreaterThan(1);
     expect((await bench.memory.search({ query })).results[0]).not.toHaveProperty("explain");
   });
