@@ -31,13 +31,16 @@ async function orders(
 
 describe("steps of the ranking", () => {
   it("S4: stop_words: words that only ask weigh less, and alone find nothing", async () => {
-    const records = ["What did you do? What did he do? What did they do?", "The heron ate a frog."];
+    const records = [
+      ...["What did you do? What did he do? What did they do?", "What did you do then?"],
+      ...["Did he do what he did?", "The heron ate a frog."],
+    ];
     const asked = await orders("stop_words", "what did the heron do", records);
     expect(asked.with.texts[0]).toBe("The heron ate a frog.");
-    expect(asked.without.texts[0]).toMatch(/^What did you do/);
+    expect(asked.without.texts[0]).not.toBe("The heron ate a frog.");
     const unknown = await orders("stop_words", "what did the zebra do", records);
     expect(unknown.with.texts).toEqual([]);
-    expect(unknown.without.texts).toHaveLength(2);
+    expect(unknown.without.texts.length).toBeGreaterThan(2);
   });
 
   it("S4: characters: one Han character of a longer run is a hint", async () => {
