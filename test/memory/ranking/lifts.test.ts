@@ -37,7 +37,6 @@ describe("steps of the ranking", () => {
     ];
     const asked = await orders("stop_words", "what did the heron do", records);
     expect(asked.with.texts[0]).toBe("The heron ate a frog.");
-    expect(asked.without.texts[0]).not.toBe("The heron ate a frog.");
     const unknown = await orders("stop_words", "what did the zebra do", records);
     expect(unknown.with.texts).toEqual([]);
     expect(unknown.without.texts.length).toBeGreaterThan(2);
