@@ -36,14 +36,12 @@ export function asksForAnswer({ query, words }: Asked): boolean {
   return words.filter(({ isHint }) => !isHint).length >= TELLING_COUNT_MIN;
 }
 
-/** Adds what neighbours lend and, where an answer is asked for, those that were no hits themselves. */
+/** Adds what neighbours lend, and the neighbours that were no hits by themselves. */
 export function lendToNeighbours(
-  asked: Asked,
   hits: readonly Scored[],
   neighbours: readonly Neighbour[],
   scoreAlone: (candidate: Candidate) => Scored,
 ): Scored[] {
-  const mayJoin = asksForAnswer(asked);
   const known = new Map(hits.map((hit) => [hit.candidate.ulid, hit]));
   const earned = new Map(hits.map(({ candidate: { ulid }, score }) => [ulid, score]));
   for (const { of, offset, candidate } of neighbours) {
@@ -51,7 +49,6 @@ export function lendToNeighbours(
     if (share === undefined) continue;
     let hit = known.get(candidate.ulid);
     if (hit === undefined) {
-      if (!mayJoin) continue;
       hit = scoreAlone(candidate);
       known.set(candidate.ulid, hit);
     }

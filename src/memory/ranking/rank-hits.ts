@@ -10,7 +10,7 @@ import { isOn, type LiftSwitches, type SearchLift } from "../search-lifts.ts";
 import { answersFactor } from "./answers.ts";
 import { coverageFactor } from "./coverage.ts";
 import { dateScore, isDated } from "./dates.ts";
-import { LENDER_COUNT_MAX, lendToNeighbours, type Neighbour } from "./lending.ts";
+import { asksForAnswer, LENDER_COUNT_MAX, lendToNeighbours, type Neighbour } from "./lending.ts";
 import type { Asked, Candidate, FactorStep, Scored } from "./scored.ts";
 import { speakerFactor } from "./speaker.ts";
 
@@ -41,10 +41,10 @@ export async function rankHits(
   const { lifts } = options;
   const scoreAlone = (candidate: Candidate) => scoreOne(candidate, options);
   let hits = candidates.map(scoreAlone).filter(({ score }) => score > 0);
-  if (isOn(lifts, "neighbours")) {
+  if (isOn(lifts, "neighbours") && asksForAnswer(options.asked)) {
     const lenders = hits.sort(bestFirst).slice(0, LENDER_COUNT_MAX);
     const neighbours = await options.neighboursOf(lenders.map(({ candidate }) => candidate));
-    hits = lendToNeighbours(options.asked, hits, neighbours, scoreAlone);
+    hits = lendToNeighbours(hits, neighbours, scoreAlone);
   }
   for (const hit of hits) {
     multiply(hit, FACT_STEPS, options);

@@ -26,6 +26,12 @@ const CHECKPOINT_PAGES = 4_000;
 /** What a spike may leave of the log file, in bytes. */
 const LOG_BYTES_KEPT_MAX = 67_108_864;
 const CACHE_KIB = 8_192;
+/**
+ * For questions: BM25 looks up the length of each record that it scores, in a table of 12 MB for a
+ * million records. Measured there: 39 ms a word with the smaller cache, 19 with this one. Pages are
+ * taken as they are read, so a small store never fills it.
+ */
+const READER_CACHE_KIB = 32_768;
 /** The kinds of SQL are few; the bound catches a mistake. */
 const STATEMENT_COUNT_MAX = 256;
 
@@ -64,7 +70,7 @@ export class Connection {
       const identity = identityOf(this.#fs, options.file);
       db = openDatabase(options.file, busyTimeoutMs);
       this.engineVersion = requireEngine(db);
-      applySettings(db, busyTimeoutMs);
+      applySettings(db, busyTimeoutMs, options.readOnly ? READER_CACHE_KIB : CACHE_KIB);
       migrate(db);
       // SQLite keeps the log for as long as anybody is connected.
       this.#identities = { "": identity, "-wal": identityOf(this.#fs, `${options.file}-wal`) };
@@ -204,7 +210,7 @@ export function compareVersions(one: string, other: string): number {
   return 0;
 }
 
-function applySettings(db: Database, busyTimeoutMs: number): void {
+function applySettings(db: Database, busyTimeoutMs: number, cacheKib: number): void {
   db.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
   const mode = db.prepare("PRAGMA journal_mode = WAL").get()?.journal_mode;
   db.exec(`
@@ -213,7 +219,7 @@ function applySettings(db: Database, busyTimeoutMs: number): void {
     PRAGMA temp_store = MEMORY;
     PRAGMA cell_size_check = ON;
     PRAGMA secure_delete = FAST;
-    PRAGMA cache_size = -${CACHE_KIB};
+    PRAGMA cache_size = -${cacheKib};
     PRAGMA journal_size_limit = ${LOG_BYTES_KEPT_MAX};
     PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES};
   `);
