@@ -167,7 +167,8 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   };
   const { storeFile, transcriptsDir } = paths;
   const transferParts = {
-    ...{ config, layout, clock, storeFile, transcriptsDir, store, memory },
+    ...{ config, layout, clock, storeFile, transcriptsDir, store, memory, privacy },
+    rawQueue: queue,
     queue: privateQueue(queue, privacy),
   };
   return Object.freeze({

@@ -1,7 +1,10 @@
 /** `memspool import transcripts` with the parts of this process. */
+import { Captures } from "../memory/capture.ts";
 import type { CaptureInput, Memory } from "../memory/memory.ts";
+import type { Privacy } from "../memory/privacy/privacy.ts";
 import { everyItem } from "../memory/transfer/export.ts";
 import type {
+  ProjectOf,
   TranscriptOptions,
   TranscriptsResult,
 } from "../memory/transfer/transcripts/import-job.ts";
@@ -13,26 +16,36 @@ import {
 } from "../memory/transfer/transcripts/transcript-files.ts";
 import { nodeDurableFs } from "../platform/durable-fs.ts";
 import { nodeDurableFsSync } from "../platform/durable-fs-sync.ts";
+import type { CaptureQueue } from "../queue/capture-queue.ts";
 import { type ImportHereParts, roomParts, type TransferParts, withStore } from "./transfer-here.ts";
 
 export interface TranscriptsHereParts extends ImportHereParts {
-  readonly memory: Pick<Memory, "capture" | "receipt">;
+  readonly memory: Pick<Memory, "receipt">;
+  readonly privacy: Privacy;
+  /** Takes records as they are: an import has done with privacy before it makes them. */
+  readonly rawQueue: CaptureQueue;
   readonly transcriptsDir: string;
+}
+
+export interface TranscriptsHereOptions extends TranscriptOptions {
+  readonly projectOf: ProjectOf;
 }
 
 /** @throws as findTranscripts and importTranscripts */
 export async function importTranscriptsHere(
   parts: TranscriptsHereParts,
   roots: readonly TranscriptRoot[],
-  options: TranscriptOptions,
+  { projectOf, ...options }: TranscriptsHereOptions,
 ): Promise<TranscriptsResult> {
-  const { config, memory, transcriptsDir: statesDir } = parts;
+  const { config, memory, privacy, rawQueue: queue, transcriptsDir: statesDir } = parts;
   const { files, failed } = await findTranscripts(roots);
+  const captures = new Captures({ queue, project: "", onCaptured: () => {} });
   const transcriptParts = {
     fs: nodeDurableFs,
     fsSync: nodeDurableFsSync,
     statesDir,
-    capture: (input: CaptureInput) => memory.capture(input),
+    privacy,
+    capture: (input: CaptureInput) => captures.capture(input),
     receipt: (ulid: string) => memory.receipt(ulid),
     textBytesMax: config["record.maxBytes"],
     knownTurns: () => knownTurns(parts),
@@ -40,11 +53,6 @@ export async function importTranscriptsHere(
     ...roomParts(parts, options.signal),
   };
   return importTranscripts(transcriptParts, files, failed, options);
-}
-
-/** Leaves the project to the capture, which takes the one that is configured. */
-async function projectOf(_cwd: string): Promise<string | undefined> {
-  return undefined;
 }
 
 async function knownTurns(parts: TransferParts): Promise<KnownTurns> {

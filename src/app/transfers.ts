@@ -2,12 +2,9 @@
 import type { Config } from "../config/settings.ts";
 import type { Events } from "../events/catalogue.ts";
 import type { BackupOptions, BackupResult } from "../memory/backup/backup.ts";
-import type {
-  TranscriptOptions,
-  TranscriptsResult,
-} from "../memory/transfer/transcripts/import-job.ts";
+import type { TranscriptsResult } from "../memory/transfer/transcripts/import-job.ts";
 import type { TranscriptRoot } from "../memory/transfer/transcripts/transcript-files.ts";
-import type { TranscriptsHereParts } from "./transcripts-here.ts";
+import type { TranscriptsHereOptions, TranscriptsHereParts } from "./transcripts-here.ts";
 import type {
   ExportHereOptions,
   ExportResult,
@@ -27,7 +24,7 @@ export interface Transfers {
   /** Captures the turns of clients' transcripts. INVALID_ARGUMENT, and what a capture throws. */
   importTranscripts(
     roots: readonly TranscriptRoot[],
-    options: TranscriptOptions,
+    options: TranscriptsHereOptions,
   ): Promise<TranscriptsResult>;
 }
 

@@ -2,6 +2,7 @@
 import { userInfo } from "node:os";
 import { resolve } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
+import { projectFor } from "../config/project-for.ts";
 import { MemspoolError } from "../errors.ts";
 import type { TranscriptsResult } from "../memory/transfer/transcripts/import-job.ts";
 import {
@@ -103,6 +104,7 @@ async function importAll(
   const given = paths.map((path) => ({ path: resolve(path), client, isDefault: false }));
   const home = env.HOME || userInfo().homedir;
   const roots = given.length > 0 ? given : defaultRoots(env, home, client);
+  const settings = await context.resolveConfig();
   const bar = await output.progress("reading transcripts, MiB");
   const result = await context.withApp((app) =>
     app
@@ -111,6 +113,7 @@ async function importAll(
         sessionId: options.session,
         includeTools: options.includeTools,
         dryRun: options.dryRun,
+        projectOf: (cwd) => projectFor(settings, cwd),
         signal,
         onProgress: (done, total) => bar.update(Math.floor(done / MIB), Math.ceil(total / MIB)),
       })

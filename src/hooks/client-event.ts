@@ -16,7 +16,7 @@ import {
   type Payload,
   requiredText,
 } from "./hook-event.ts";
-import { lastAssistantText } from "./transcript-tail.ts";
+import { lastAssistantTexts } from "./transcript-tail.ts";
 
 const FACTS = ["cwd", "model", "permission_mode", "prompt_id", "turn_id"];
 const TOOL_FACTS = ["tool_name", "tool_use_id"];
@@ -36,10 +36,13 @@ export function clientEvent(client: Client, payload: Payload, options: EventOpti
         turn(client, payload, "user", requiredText(payload, "prompt")),
       ]);
     case "Stop": {
-      const said = lastMessage(payload);
-      return said === undefined
-        ? { kind: "ignored", name } // it ended without a word, with a tool's call for example
-        : turnsOf(payload, name, [turn(client, payload, "assistant", said)]);
+      // None: it ended without a word, with a tool's call for example.
+      const said = lastMessages(payload);
+      return turnsOf(
+        payload,
+        name,
+        said.map((words) => turn(client, payload, "assistant", words)),
+      );
     }
     case "PostToolUse":
       return options.tools
@@ -90,12 +93,12 @@ function toolTurn(client: Client, payload: Payload): HookTurn {
  * Newer clients hand over the words themselves; null or "" is an end without any. Older ones only
  * name the file in which they stand.
  */
-function lastMessage(payload: Payload): string | undefined {
+function lastMessages(payload: Payload): string[] {
   if (Object.hasOwn(payload, "last_assistant_message")) {
     const said = payload.last_assistant_message;
-    if (said === null) return undefined;
+    if (said === null) return [];
     if (typeof said !== "string") throw new HookFault("FIELD_MISSING", "last_assistant_message");
-    return said;
+    return [said];
   }
-  return lastAssistantText(requiredText(payload, "transcript_path"));
+  return lastAssistantTexts(requiredText(payload, "transcript_path"));
 }

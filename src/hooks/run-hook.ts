@@ -9,14 +9,14 @@
 import type { Readable } from "node:stream";
 import { dataPaths } from "../config/data-paths.ts";
 import { loadConfig } from "../config/load-config.ts";
-import { type Environment, resolveHome } from "../config/resolve-config.ts";
+import { projectFor } from "../config/project-for.ts";
+import { type Environment, type ResolvedConfig, resolveHome } from "../config/resolve-config.ts";
 import type { Config } from "../config/settings.ts";
 import { MemspoolError } from "../errors.ts";
 import { Captures } from "../memory/capture.ts";
 import { Privacy, privacySettings } from "../memory/privacy/privacy.ts";
 import { systemClock } from "../platform/clock.ts";
 import { errnoOf } from "../platform/errno.ts";
-import { gitProject } from "../platform/git-project.ts";
 import { CaptureQueue } from "../queue/capture-queue.ts";
 import { captureTurn } from "./capture-turns.ts";
 import { clientEvent } from "./client-event.ts";
@@ -72,13 +72,14 @@ async function act(parts: HookParts, told: { client: string; event: string }): P
   const payload = parsePayload(call.payload ?? (await readInput(parts.stdin)));
   const name = payload.hook_event_name ?? payload.type;
   if (typeof name === "string") told.event = name;
-  const { config } = await settings;
+  const resolved = await settings;
+  const { config } = resolved;
   const event = eventOf(call, payload, config);
   parts.refuseHome(config.home);
   const paths = hooksDirectory(config.home);
   if (event.kind === "ignored") countHook(paths, "ignored");
-  else if (event.kind === "turns") await capture(parts, paths, call, config, event);
-  else await start(parts, paths, config, event);
+  else if (event.kind === "turns") await capture(parts, paths, call, resolved, event);
+  else await start(parts, paths, resolved, event);
 }
 
 function eventOf(call: HookCall, payload: ReturnType<typeof parsePayload>, config: Config) {
@@ -92,9 +93,10 @@ async function capture(
   parts: HookParts,
   paths: HooksDirectory,
   { client }: HookCall,
-  config: Config,
+  resolved: ResolvedConfig,
   event: HookEvent & { kind: "turns" },
 ): Promise<void> {
+  const { config } = resolved;
   const textBytesMax = config["record.maxBytes"];
   const { queueDir, alertsDir } = dataPaths(config.home);
   const queue = new CaptureQueue({
@@ -105,7 +107,7 @@ async function capture(
     alertsDir,
     parse: checkTurnRecord,
   });
-  const project = projectFor(config, event.cwd || parts.cwd);
+  const project = projectFor(resolved, event.cwd || parts.cwd);
   const captures = new Captures({ queue, project, onCaptured: () => {} });
   const privacy = new Privacy(privacySettings(config));
   const { sessionId } = event;
@@ -125,22 +127,17 @@ async function capture(
   }
 }
 
-/** The project that a client's working directory belongs to, as the settings want it. */
-export function projectFor(config: Config, cwd: string): string {
-  if (config.project !== "" || config["project.detect"] === "off") return config.project;
-  return gitProject(cwd);
-}
-
 async function start(
   parts: HookParts,
   paths: HooksDirectory,
-  config: Config,
+  resolved: ResolvedConfig,
   event: HookEvent & { kind: "session-start" },
 ): Promise<void> {
+  const { config } = resolved;
   sweepSessions(paths, systemClock.nowMs());
   // A session that is gone on with has its words before it.
   if (!config["hook.recall"] || event.source === "resume") return;
-  const project = projectFor(config, event.cwd || parts.cwd);
+  const project = projectFor(resolved, event.cwd || parts.cwd);
   const text = await withinRecallTime(parts.recall({ ...config, project }));
   if (text === "") return;
   const answer = {

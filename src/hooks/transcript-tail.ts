@@ -3,8 +3,9 @@
  * does not hand them over.
  *
  * Guarantees: reads at most TAIL_BYTES_MAX from the end, of a regular file only; passes over lines
- * that are cut, unknown or a subagent's. The pieces of one message, which stand in lines of their
- * own, are put together in order. A message in front of the user's last words is not the answer to
+ * that are cut, unknown, a subagent's or the client's own. The lines of the last message are given
+ * one by one, in order, each as the client hands such a line over and an import of the transcript
+ * reads it (docs/TRANSCRIPTS.md). A message in front of the user's last words is not the answer to
  * them, and so is none.
  * Does not guarantee that the client has written its last words by now: its documentation says that
  * some versions have not.
@@ -17,30 +18,40 @@ const TAIL_BYTES_MAX = 4 * 1_048_576;
 interface Line {
   readonly type?: unknown;
   readonly isSidechain?: unknown;
-  readonly message?: { readonly id?: unknown; readonly content?: unknown };
+  readonly isApiErrorMessage?: unknown;
+  readonly message?: {
+    readonly id?: unknown;
+    readonly model?: unknown;
+    readonly content?: unknown;
+  };
 }
 
 /**
- * @returns undefined if the assistant said nothing since the user's last words
+ * @returns a text a line; none if the assistant said nothing since the user's last words
  * @throws HookFault TRANSCRIPT_UNREADABLE
  */
-export function lastAssistantText(path: string): string | undefined {
+export function lastAssistantTexts(path: string): string[] {
   const lines = tailOf(path).split("\n").reverse();
-  const pieces: string[] = [];
+  const texts: string[] = [];
   let messageId: unknown;
-  for (const text of lines) {
-    const line = parseLine(text);
+  for (const written of lines) {
+    const line = parseLine(written);
     if (line === undefined || line.isSidechain === true) continue;
-    const said = textsOf(line);
-    if (line.type === "user" && said.length > 0) break;
-    if (line.type !== "assistant") continue;
+    const text = textsOf(line).join("\n").trim();
+    if (line.type === "user" && text !== "") break;
+    if (line.type !== "assistant" || isClients(line)) continue;
     const id = line.message?.id;
-    if (pieces.length > 0 && (id === undefined || id !== messageId)) break;
-    if (said.length === 0) continue;
+    if (texts.length > 0 && (id === undefined || id !== messageId)) break;
+    if (text === "") continue;
     messageId = id;
-    pieces.unshift(...said);
+    texts.unshift(text);
   }
-  return pieces.length === 0 ? undefined : pieces.join("\n");
+  return texts;
+}
+
+/** The client's own words about a failure, in the assistant's place. */
+function isClients({ isApiErrorMessage, message }: Line): boolean {
+  return isApiErrorMessage === true || message?.model === "<synthetic>";
 }
 
 function tailOf(path: string): string {

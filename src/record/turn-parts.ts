@@ -16,10 +16,14 @@ export function turnParts(surface: string, bytesMax: number): string[] {
   const limit = Math.max(bytesMax, CHARACTER_BYTES_MAX);
   const parts: string[] = [];
   let rest = surface;
-  while (utf8Bytes(rest) > limit) {
+  // Measured once: a long text has many parts, and measuring it anew for each would be quadratic.
+  let restBytes = utf8Bytes(rest);
+  while (restBytes > limit) {
     const cut = cutWithin(rest, limit);
-    parts.push(rest.slice(0, cut));
+    const part = rest.slice(0, cut);
+    parts.push(part);
     rest = rest.slice(cut);
+    restBytes -= utf8Bytes(part);
   }
   parts.push(rest);
   return parts;

@@ -5,7 +5,7 @@ import { clientEvent } from "../../src/hooks/client-event.ts";
 import { codexNotification } from "../../src/hooks/codex-notify.ts";
 import { hookCall, hookFlags } from "../../src/hooks/hook-call.ts";
 import { HookFault, type Payload, parsePayload } from "../../src/hooks/hook-event.ts";
-import { lastAssistantText } from "../../src/hooks/transcript-tail.ts";
+import { lastAssistantTexts } from "../../src/hooks/transcript-tail.ts";
 import { freshDirectory } from "../support/fresh-directory.ts";
 
 const claude = (payload: Payload, tools = false) => clientEvent("claude-code", payload, { tools });
@@ -106,17 +106,18 @@ describe("a transcript's end", () => {
   const tail = (lines: readonly string[]) => {
     const path = join(freshDirectory(), "t.jsonl");
     writeFileSync(path, lines.join("\n"));
-    return lastAssistantText(path);
+    return lastAssistantTexts(path);
   };
 
-  it("C2: gives the pieces of the last message, past tools, thoughts, subagents and torn lines", () => {
+  it("C2: gives the last message line by line, past tools, thoughts, subagents and torn lines", () => {
     const lines = [
       '{"type":"torn',
       say("user", "u1", "hello"),
       say("assistant", "m0", text("earlier")),
       say("assistant", "m1", text("first \u00e9")),
       say("assistant", "m1", [{ type: "thinking", thinking: "hm" }]),
-      say("assistant", "m1", text("second")),
+      say("assistant", "m1", [...text("\nsecond"), ...text("third\n")]),
+      say("assistant", "m2", text("API Error: 529"), { isApiErrorMessage: true }),
       say("assistant", "m9", text("a subagent's"), { isSidechain: true }),
       say("assistant", "m1", [{ type: "tool_use", name: "x" }]),
       say("user", "u2", [{ type: "tool_result", content: "42" }]),
@@ -124,23 +125,21 @@ describe("a transcript's end", () => {
       "null",
       '{"type":"assi',
     ];
-    expect(tail(lines)).toBe("first \u00e9\nsecond");
+    expect(tail(lines)).toEqual(["first \u00e9", "second\nthird"]);
   });
 
   it("C2: has no answer to words that have none yet", () => {
-    expect(tail([say("assistant", "m1", text("old")), say("user", "u1", text("new"))])).toBe(
-      undefined,
-    );
-    expect(tail([])).toBe(undefined);
+    const lines = [say("assistant", "m1", text("old")), say("user", "u1", text("new"))];
+    expect(tail(lines)).toEqual([]);
+    expect(tail([])).toEqual([]);
   });
 
   it("C2: reads a bounded part of a long file", () => {
     const filler = say("system", "x", "y".repeat(100_000));
     const lines = [...Array(60).fill(filler), say("assistant", "m1", text("here")), ""];
-    expect(tail(lines)).toBe("here");
-    expect(tail([say("assistant", "m1", text("too far back")), ...Array(60).fill(filler)])).toBe(
-      undefined,
-    );
+    expect(tail(lines)).toEqual(["here"]);
+    const far = [say("assistant", "m1", text("too far back")), ...Array(60).fill(filler)];
+    expect(tail(far)).toEqual([]);
   });
 });
 

@@ -2,6 +2,7 @@
 import type { DurableFs } from "../../../platform/durable-fs.ts";
 import type { DurableFsSync } from "../../../platform/durable-fs-sync.ts";
 import type { CaptureInput, Receipt, ReceiptResult } from "../../memory.ts";
+import type { Privacy } from "../../privacy/privacy.ts";
 import type { RoomParts } from "../capture-all.ts";
 import type { KnownTurns } from "./known-turns.ts";
 import { type Client, SKIP_RULES, type SkipRule } from "./line-verdict.ts";
@@ -9,20 +10,24 @@ import { type Client, SKIP_RULES, type SkipRule } from "./line-verdict.ts";
 /** Places that are named one by one. */
 const NOTES_MAX = 100;
 
+export type ProjectOf = (cwd: string | undefined) => string;
+
 export interface TranscriptParts extends RoomParts {
   readonly fs: DurableFs;
   readonly fsSync: DurableFsSync;
   /** Where it is noted how far each transcript was read; made when there is something to note. */
   readonly statesDir: string;
-  /** The one way in, which also does what privacy is switched on for. */
+  /** What must not be stored is taken out of the whole text, before it is split and has its key. */
+  readonly privacy: Pick<Privacy, "apply">;
+  /** The one way in, for records that are as they are to be stored. */
   readonly capture: (input: CaptureInput) => Promise<Receipt>;
   readonly receipt: (ulid: string) => Promise<ReceiptResult>;
   /** Largest text of a record in UTF-8 bytes. */
   readonly textBytesMax: number;
   /** Everything that is here already; asked once, when the first turn is met. */
   readonly knownTurns: () => Promise<KnownTurns>;
-  /** The project of what was said in a directory; undefined leaves it to the capture. */
-  readonly projectOf: (cwd: string) => Promise<string | undefined>;
+  /** The project that a hook would name for what was said in a directory; "" is none. */
+  readonly projectOf: ProjectOf;
 }
 
 export interface TranscriptOptions {

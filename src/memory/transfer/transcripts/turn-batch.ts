@@ -12,7 +12,13 @@ import type { TranscriptOptions, TranscriptParts, TranscriptTally } from "./impo
 import type { KnownTurns } from "./known-turns.ts";
 import type { Client, Turn } from "./line-verdict.ts";
 import type { TurnCounts } from "./turn-counts.ts";
-import { type KeptLine, keptLineRecords, piecesOf, turnRecord } from "./turn-record.ts";
+import {
+  type KeptLine,
+  keptLineMetadata,
+  keptLineRecords,
+  turnMetadata,
+  turnRecords,
+} from "./turn-record.ts";
 
 const BATCH_COUNT_MAX = 128;
 const BATCH_CHARS_MAX = 4 * 1_048_576;
@@ -40,7 +46,7 @@ export class TurnBatch {
   readonly #options: TranscriptOptions;
   readonly #tally: TranscriptTally;
   readonly #captures: CaptureAll;
-  readonly #projects = new Map<string, string | undefined>();
+  readonly #projects = new Map<string | undefined, string>();
   #known: KnownTurns | undefined;
   #lastUlid: string | undefined;
   #waiting: Waiting[] = [];
@@ -61,7 +67,7 @@ export class TurnBatch {
     return this.#lastUlid ?? this.#known?.newestUlid;
   }
 
-  /** @throws what a capture throws */
+  /** @throws what a capture throws; PRIVACY_FAILED */
   async addTurn(placed: PlacedTurn): Promise<void> {
     const { client, turn, file, line, counts } = placed;
     const known = await this.#knownTurns();
@@ -69,26 +75,35 @@ export class TurnBatch {
       this.#tally.skip("copied");
       return;
     }
-    const pieces = piecesOf(turn.text, this.#parts.textBytesMax);
-    for (const [index, surface] of pieces.entries()) {
-      // Counted also if it is passed over: how often it was said does not depend on what is asked for.
-      const { nth, isToldTwice } = counts.next(turn, surface);
-      const rule = isToldTwice ? "told-twice" : this.#outOfScope(turn);
-      if (rule !== undefined) {
-        this.#tally.skip(rule);
-        continue;
-      }
-      const part = pieces.length === 1 ? undefined : `${index + 1}/${pieces.length}`;
-      const project = await this.#projectOf(turn.cwd);
-      const record = turnRecord({ client, turn, surface, nth, part, project }, surface);
+    // The key stands for the whole text as it is stored, as in a hook's record.
+    const { record: clean } = await this.#parts.privacy.apply({
+      surface: turn.text,
+      metadata: turnMetadata(turn),
+    });
+    const { surface, metadata } = clean;
+    // Counted also if it is passed over: how often it was said does not depend on what is asked for.
+    const { nth, isToldTwice } = counts.next(turn, surface);
+    const rule = isToldTwice ? "told-twice" : this.#outOfScope(turn);
+    if (rule !== undefined) {
+      this.#tally.skip(rule);
+      return;
+    }
+    const project = this.#projectOf(turn.cwd);
+    const stored = { client, turn, surface, metadata, nth, project };
+    for (const record of turnRecords(stored, this.#parts.textBytesMax)) {
       await this.#add({ record, isTurn: true, file, line }, turn.uuid);
     }
   }
 
-  /** @throws what a capture throws */
+  /** @throws what a capture throws; PRIVACY_FAILED */
   async addLine(kept: KeptLine): Promise<void> {
     const { file, line } = kept;
-    for (const record of keptLineRecords(kept, this.#parts.textBytesMax)) {
+    const { privacy, textBytesMax } = this.#parts;
+    const { record: clean } = await privacy.apply({
+      surface: kept.text,
+      metadata: keptLineMetadata(kept),
+    });
+    for (const record of keptLineRecords(kept, clean.surface, clean.metadata, textBytesMax)) {
       await this.#add({ record, isTurn: false, file, line }, undefined);
     }
   }
@@ -150,10 +165,13 @@ export class TurnBatch {
     return this.#known;
   }
 
-  async #projectOf(cwd: string | undefined): Promise<string | undefined> {
-    if (cwd === undefined) return undefined;
-    if (!this.#projects.has(cwd)) this.#projects.set(cwd, await this.#parts.projectOf(cwd));
-    return this.#projects.get(cwd);
+  /** Looked up once: a session stays in few directories. */
+  #projectOf(cwd: string | undefined): string {
+    const known = this.#projects.get(cwd);
+    if (known !== undefined) return known;
+    const project = this.#parts.projectOf(cwd);
+    this.#projects.set(cwd, project);
+    return project;
   }
 }
 

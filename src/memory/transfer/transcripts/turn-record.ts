@@ -2,13 +2,14 @@
  * What of a transcript becomes a record: a turn, or a line that is kept as it is. Pure.
  *
  * Guarantees: every character of a text is in its records; one that is longer than a record may be is
- * several, in order. The same turn has the key that a hook gives it (record/turn-key).
+ * several, in order. The same turn has the parts, the session, the project and the keys that a hook
+ * gives it (record/turn-parts), so the store takes either for the other.
  */
 import { basename } from "node:path";
 import { textSha256 } from "../../../record/content-hash.ts";
 import { SHORT_STRING_BYTES_MAX } from "../../../record/limits.ts";
 import { isoTimeSchema, type MemoryRecord, utf8Bytes } from "../../../record/memory-record.ts";
-import { turnKey } from "../../../record/turn-key.ts";
+import { turnPartKey, turnParts } from "../../../record/turn-parts.ts";
 import type { Client, Turn } from "./line-verdict.ts";
 
 /**
@@ -18,53 +19,44 @@ import type { Client, Turn } from "./line-verdict.ts";
 export const KEPT_LINES_PROJECT = "transcript-unknown-lines";
 export const KEPT_LINE_TAG = "transcript-unknown-line";
 
-/** A text in pieces that records can hold; no surrogate pair is split. */
-export function piecesOf(text: string, bytesMax: number): string[] {
-  if (utf8Bytes(text) <= bytesMax) return [text];
-  const pieces: string[] = [];
-  // Three bytes a code unit at the most, so that pieces need no second measuring.
-  const unitsMax = Math.max(2, Math.floor(bytesMax / 3));
-  for (let at = 0; at < text.length; ) {
-    let end = Math.min(at + unitsMax, text.length);
-    if (end < text.length && /[\ud800-\udbff]/.test(text.charAt(end - 1))) end--;
-    pieces.push(text.slice(at, end));
-    at = end;
-  }
-  return pieces;
-}
+type Metadata = NonNullable<MemoryRecord["metadata"]>;
 
-export interface TurnPiece {
+export interface StoredTurn {
   readonly client: Client;
   readonly turn: Turn;
+  /** Its whole text and what is known beside it, as privacy leaves them. */
   readonly surface: string;
+  readonly metadata: Metadata;
   /** As the key counts it. */
   readonly nth: number;
-  /** `2/3`; absent for a turn in one piece. */
-  readonly part: string | undefined;
-  readonly project: string | undefined;
+  /** "" is none. */
+  readonly project: string;
 }
 
-/** @param storedText of the surface: what privacy leaves of it, which is what the key stands for */
-export function turnRecord(piece: TurnPiece, storedText: string): MemoryRecord {
-  const { client, turn, surface, nth, part, project } = piece;
+/** What is known of a turn beside its words. */
+export function turnMetadata({ cwd, gitBranch, model, uuid }: Turn): Metadata {
+  return metadataOf({ cwd, git_branch: gitBranch, model, uuid });
+}
+
+/** As many records as its length takes; the same as a hook would make of it. */
+export function turnRecords(stored: StoredTurn, textBytesMax: number): MemoryRecord[] {
+  const { client, turn, surface, metadata, nth, project } = stored;
   const { role, sessionId } = turn;
-  const about = {
-    cwd: turn.cwd,
-    git_branch: turn.gitBranch,
-    model: turn.model,
-    uuid: turn.uuid,
-    part,
-  };
-  return {
-    surface,
+  const parts = turnParts(surface, textBytesMax);
+  return parts.map((part, index) => ({
+    surface: part,
     ...(isShort(sessionId) && { session_id: sessionId }),
     role,
-    ...(project !== undefined && { project }),
+    ...(project !== "" && { project }),
     source: client,
     ...timeOf(turn.at),
-    ...metadataOf(about),
-    idempotency_key: turnKey({ client, sessionId, role, surface: storedText, nth }),
-  };
+    ...withMetadata({ ...metadata, ...placeOf(index, parts) }),
+    idempotency_key: turnPartKey(
+      { client, sessionId, role, surface, nth },
+      index + 1,
+      parts.length,
+    ),
+  }));
 }
 
 export interface KeptLine {
@@ -79,27 +71,37 @@ export interface KeptLine {
   readonly fault: string | undefined;
 }
 
-export function keptLineRecords(kept: KeptLine, bytesMax: number): MemoryRecord[] {
-  const { client, text, file, line, sessionId, at, fault } = kept;
-  const pieces = piecesOf(text, bytesMax);
+export function keptLineMetadata({ sessionId, file, line, fault }: KeptLine): Metadata {
+  // Not in session_id: a session's timeline is for what was said.
+  return metadataOf({ session: sessionId, file: basename(file), line, fault });
+}
+
+/** @param text and metadata as privacy leaves them */
+export function keptLineRecords(
+  { client, at }: KeptLine,
+  text: string,
+  metadata: Metadata,
+  textBytesMax: number,
+): MemoryRecord[] {
+  const parts = turnParts(text, textBytesMax);
   const key = `transcript-line:${client}:${textSha256(text)}`;
-  return pieces.map((surface, index) => {
-    const part = pieces.length === 1 ? undefined : `${index + 1}/${pieces.length}`;
-    // Not in session_id: a session's timeline is for what was said.
-    const about = { session: sessionId, file: basename(file), line, fault, part };
-    return {
-      surface,
-      tier: "working",
-      role: "system",
-      project: KEPT_LINES_PROJECT,
-      source: client,
-      ...timeOf(at),
-      tags: [KEPT_LINE_TAG],
-      ...metadataOf(about),
-      priority: "low",
-      idempotency_key: part === undefined ? key : `${key}:${part}`,
-    };
-  });
+  return parts.map((surface, index) => ({
+    surface,
+    tier: "working",
+    role: "system",
+    project: KEPT_LINES_PROJECT,
+    source: client,
+    ...timeOf(at),
+    tags: [KEPT_LINE_TAG],
+    ...withMetadata({ ...metadata, ...placeOf(index, parts) }),
+    priority: "low",
+    idempotency_key: parts.length === 1 ? key : `${key}:${index + 1}/${parts.length}`,
+  }));
+}
+
+/** Absent for what is in one part. */
+function placeOf(index: number, parts: readonly string[]): Metadata {
+  return parts.length === 1 ? {} : { part: index + 1, of: parts.length };
 }
 
 function timeOf(at: string | undefined): { occurred_at?: string } {
@@ -107,14 +109,16 @@ function timeOf(at: string | undefined): { occurred_at?: string } {
 }
 
 /** What a record has no room for is left out; it only helps to find the place again. */
-function metadataOf(about: Readonly<Record<string, string | number | undefined>>): {
-  metadata?: Record<string, string | number>;
-} {
+function metadataOf(about: Readonly<Record<string, string | number | undefined>>): Metadata {
   const entries = Object.entries(about).filter(
     (entry): entry is [string, string | number] =>
       typeof entry[1] === "number" || (typeof entry[1] === "string" && isShort(entry[1])),
   );
-  return entries.length === 0 ? {} : { metadata: Object.fromEntries(entries) };
+  return Object.fromEntries(entries);
+}
+
+function withMetadata(metadata: Metadata): { metadata?: Metadata } {
+  return Object.keys(metadata).length === 0 ? {} : { metadata };
 }
 
 function isShort(text: string): boolean {

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { expect, it } from "vitest";
 import { MemspoolError } from "../../../../src/errors.ts";
 import type { CaptureInput } from "../../../../src/memory/memory.ts";
+import { Privacy } from "../../../../src/memory/privacy/privacy.ts";
 import type { TranscriptParts } from "../../../../src/memory/transfer/transcripts/import-job.ts";
 import { importTranscripts } from "../../../../src/memory/transfer/transcripts/import-transcripts.ts";
 import { KnownTurns } from "../../../../src/memory/transfer/transcripts/known-turns.ts";
@@ -34,7 +35,8 @@ function bench(scene: TranscriptScene) {
       for (const record of kept) known.see(ULID, JSON.stringify(record));
       return known;
     },
-    projectOf: async (cwd) => (cwd.endsWith("/atlas") ? "atlas" : undefined),
+    privacy: new Privacy({ privateSpans: false, secrets: false, patterns: [] }),
+    projectOf: (cwd) => (cwd?.endsWith("/atlas") ? "atlas" : ""),
     makeRoom: async () => {},
   };
   const run = async (options = {}) => {

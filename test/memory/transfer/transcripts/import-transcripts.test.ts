@@ -141,7 +141,9 @@ describe("importing", () => {
     expect(captured).toBeGreaterThan(1);
     const records = await scene.records();
     expect(records.map(({ surface }) => surface).join("")).toBe(words);
-    expect(records[0]?.metadata?.part).toBe(`1/${captured}`);
+    expect(records.map(({ metadata }) => [metadata?.part, metadata?.of])).toEqual(
+      records.map((_, index) => [index + 1, captured]),
+    );
     scene.forgetPlaces();
     expect(await scene.import(...small)).toMatchObject({ captured: 0, already_here: captured });
   });
