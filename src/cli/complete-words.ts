@@ -11,6 +11,7 @@ import {
   type SettingDefinition,
   type SettingName,
 } from "../config/settings.ts";
+import { CLIENTS } from "../memory/transfer/transcripts/line-verdict.ts";
 import { PRIORITIES, ROLES, TIERS } from "../record/memory-record.ts";
 
 export interface Candidate {
@@ -18,7 +19,10 @@ export interface Candidate {
   readonly description: string;
 }
 
-/** `files` and `directories`: the shell's own; `nospace`: more of the same word is to come. */
+/**
+ * `files` and `directories`: the shell's own, beside the candidates; `nospace`: more of the same word
+ * is to come.
+ */
 export type CompletionKind = "values" | "nospace" | "files" | "directories";
 
 export interface Completion {
@@ -33,7 +37,9 @@ const VALUES: Readonly<Record<string, readonly string[]>> = {
   priority: PRIORITIES,
   severity: choicesOf("log.level"),
 };
-const FILES = ["file", "path"];
+/** Where a client may stand, or the first path at once. */
+const CLIENT_OR_PATH = "client";
+const FILES = ["file", "path", "paths"];
 const DIRECTORIES = ["directory", "backup"];
 const SETTING = "name=value";
 
@@ -101,18 +107,18 @@ function subcommandsOf(command: Command | undefined): readonly Command[] {
 
 function operandsOf({ chain, operandCount }: Place, typed: string): Completion {
   const [command] = chain;
-  if (operandCount === 0 && subcommandsOf(command).length > 0) {
-    const candidates = subcommandsOf(command).map((each) => ({
-      value: each.name(),
-      description: each.summary() || each.description(),
-    }));
-    return { kind: "values", candidates };
-  }
   const operands = command?.registeredArguments ?? [];
   const last = operands.at(-1);
   const operand = operands[operandCount] ?? (last?.variadic === true ? last : undefined);
-  if (operand === undefined) return NOTHING;
-  return ofKind(operand.name(), operand.argChoices, typed);
+  const { kind, candidates } =
+    operand === undefined ? NOTHING : ofKind(operand.name(), operand.argChoices, typed);
+  if (operandCount > 0) return { kind, candidates };
+  // A command may take a file or a command of its own, as import does.
+  const commands = subcommandsOf(command).map((each) => ({
+    value: each.name(),
+    description: each.summary() || each.description(),
+  }));
+  return { kind, candidates: [...commands, ...candidates] };
 }
 
 function optionsOf({ chain }: Place): Candidate[] {
@@ -144,6 +150,7 @@ function valuesOf(option: Option, typed: string): Completion {
 function ofKind(name: string, choices: readonly string[] | undefined, typed: string): Completion {
   const values = choices ?? VALUES[name];
   if (values !== undefined) return { kind: "values", candidates: values.map(plain) };
+  if (name === CLIENT_OR_PATH) return { kind: "files", candidates: CLIENTS.map(plain) };
   if (name === SETTING) return settings(typed);
   if (FILES.includes(name)) return { kind: "files", candidates: [] };
   if (DIRECTORIES.includes(name)) return { kind: "directories", candidates: [] };

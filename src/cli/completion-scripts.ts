@@ -10,7 +10,7 @@ export type Shell = (typeof SHELLS)[number];
 const BASH = `# Completion of memspool for bash. For this shell: source <(memspool completion bash)
 # For every shell: put that line into ~/.bashrc.
 _memspool() {
-  local word last='' typed cut='' value i
+  local word last='' typed cut='' value files='' i
   local -a words=()
   for ((i = 1; i <= COMP_CWORD; i++)); do
     word=\${COMP_WORDS[i]}
@@ -26,13 +26,21 @@ _memspool() {
   COMPREPLY=()
   while IFS=$'\\t' read -r value _; do
     case $value in
-      :files) compopt -o default 2>/dev/null ;;
+      :files)
+        files=yes
+        compopt -o default 2>/dev/null
+        ;;
       :directories) compopt -o dirnames 2>/dev/null ;;
       :nospace) compopt -o nospace 2>/dev/null ;;
       :values | '') ;;
       *) COMPREPLY+=("\${value#"$cut"}") ;;
     esac
   done < <(command memspool __complete -- "\${words[@]}" 2>/dev/null)
+  # Bash's own files come only where there is nothing else.
+  if [[ $files && \${#COMPREPLY[@]} -gt 0 ]]; then
+    while IFS= read -r value; do COMPREPLY+=("$value"); done < <(compgen -f -- "$typed")
+    compopt -o filenames 2>/dev/null
+  fi
 }
 complete -F _memspool memspool
 `;
@@ -54,7 +62,10 @@ _memspool() {
     esac
   done
   case $kind in
-    files) _files ;;
+    files)
+      ((\${#candidates[@]})) && _describe 'memspool' candidates
+      _files
+      ;;
     directories) _files -/ ;;
     nospace) more=(-S '') ;&
     *) _describe 'memspool' candidates "\${more[@]}" ;;

@@ -95,6 +95,7 @@ it(
       ["memspool ins\t", "memspool install "],
       ["memspool drain --set queue.overf\tsp\t", "memspool drain --set queue.overflow=spill "],
       ["memspool import not\t", "memspool import notes.txt "],
+      ["memspool import tr\t", "memspool import transcripts "],
       ["memspool --home nov\t", "memspool --home nova/"],
     ] as const;
     // Control-X prints the line instead of running it.
@@ -123,6 +124,10 @@ it("C1: in fish, its own completion engine gives words with their descriptions",
     ...LINES,
     ["memspool --set queue.overflow=d", ["queue.overflow=drop-oldest"]],
     ["memspool import not", ["notes.txt"]],
+    [
+      "memspool import ",
+      ["transcripts", "bin/", "completion.fish", "nova/", "notes.txt", "novel.txt"],
+    ],
     ["memspool --home nov", ["nova/"]],
   ] as const;
   const program = [
@@ -158,6 +163,7 @@ it(
       ["memspool search --ti\tep\t", "memspool search --tier episodic "],
       ["memspool drain --set queue.overf\tsp\t", "memspool drain --set queue.overflow=spill "],
       ["memspool import not\t", "memspool import notes.txt "],
+      ["memspool import tr\t", "memspool import transcripts "],
       ["memspool --home nov\t", "memspool --home nova/"],
     ] as const;
     writeFileSync(

@@ -132,7 +132,7 @@ describe.each(["claude-code", "codex"] as const)("%s", (id) => {
             project: "tea shop",
             source: id,
             snippet: expect.stringContaining("«kettle»"),
-            context: { after: [{ role: "assistant", snippet: "On 5433.\n" }] },
+            after: [{ role: "assistant", snippet: "On 5433.\n" }],
           },
         ],
       });
