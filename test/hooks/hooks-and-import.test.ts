@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { describe, expect, it, type TestContext } from "vitest";
 import { turnParts } from "../../src/record/turn-parts.ts";
 import { freshDirectory } from "../support/fresh-directory.ts";
+import { filesWith } from "../support/hook-scene.ts";
 import { HookedSession, type Said, type Sameness } from "../support/hooked-session.ts";
 import { git, needGit } from "../support/real-git.ts";
 
@@ -135,4 +136,28 @@ describe.each(CLIENTS)("%s", (client) => {
       TEST_MS_MAX,
     );
   }
+
+  it(
+    "C2: a turn that was forgotten comes back neither from the transcript nor told once more",
+    async (context) => {
+      const session = new HookedSession(client, talk(context), ENV);
+      await session.hear();
+      await session.drain();
+      const lumps = await session.ulidOf("Two lumps.");
+      expect((await session.scene.run(["forget", lumps, "--yes"], ENV)).exitCode).toBe(0);
+      session.write();
+      await session.import();
+      await session.hear(9);
+      await session.drain();
+      const left = session.said.filter(({ words }) => words !== "Two lumps.");
+      expect((await session.records()).map(({ role, surface }) => `${role}: ${surface}`)).toEqual(
+        expect.arrayContaining(wanted(left)),
+      );
+      expect(await session.scene.json(["status"])).toMatchObject({
+        store: { records: wanted(left).length },
+      });
+      expect(filesWith(join(session.scene.home, "store"), "Two lumps.")).toEqual([]);
+    },
+    TEST_MS_MAX,
+  );
 });

@@ -33,6 +33,12 @@ export type Sameness = Pick<
   "surface" | "role" | "project" | "session_id" | "idempotency_key"
 >;
 
+interface Exported {
+  readonly ulid: string;
+  readonly record: MemoryRecord;
+  readonly duplicate_of?: string;
+}
+
 const SESSIONS = { "claude-code": "5f0f3a52-0000-4000-8000-0000000000aa", codex: CODEX_SESSION };
 
 export class HookedSession {
@@ -100,14 +106,25 @@ export class HookedSession {
 
   /** Every record there is, oldest first; a duplicate is no record. */
   async records(): Promise<Sameness[]> {
+    return (await this.#exported()).map(({ record }) => {
+      const { surface, role, project, session_id, idempotency_key } = record;
+      return { surface, role, project, session_id, idempotency_key };
+    });
+  }
+
+  /** The id of the record with this text. */
+  async ulidOf(surface: string): Promise<string> {
+    const found = (await this.#exported()).find(({ record }) => record.surface === surface);
+    if (found === undefined) throw new Error(`no record has the text ${surface}`);
+    return found.ulid;
+  }
+
+  async #exported(): Promise<Exported[]> {
     const { stdout } = await this.scene.run(["export"], this.env);
     const [, ...lines] = stdout.toString().trimEnd().split("\n");
     return lines
-      .map((line) => JSON.parse(line) as { record: MemoryRecord; duplicate_of?: string })
-      .filter((item) => item.duplicate_of === undefined)
-      .map(({ record: { surface, role, project, session_id, idempotency_key } }) => ({
-        ...{ surface, role, project, session_id, idempotency_key },
-      }));
+      .map((line) => JSON.parse(line) as Exported)
+      .filter((item) => item.duplicate_of === undefined);
   }
 
   #claudeLines(turns: readonly Said[]): Line[] {
