@@ -5,8 +5,8 @@
 // about a minute a million records.
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { builtChunk } from "./recall/memory-under-test.mjs";
 import { loadSource } from "./load-source.mjs";
+import { builtChunk } from "./recall/memory-under-test.mjs";
 import { sampleText } from "./sample-text.mjs";
 import { quantile } from "./statistics.mjs";
 import { describeMachine, openWorkspace } from "./workspace.mjs";

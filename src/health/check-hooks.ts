@@ -6,7 +6,12 @@ export function judgeHooks(hooks: StatusReport["hooks"]): HealthCheck {
   const name = "hooks";
   const captured = `${hooks.captured} ${hooks.captured === 1 ? "turn" : "turns"} captured`;
   if (hooks.failures === 0) {
-    return ok(name, hooks.captured === 0 ? "none has captured anything" : captured);
+    return ok(
+      name,
+      hooks.captured === 0
+        ? "none has captured anything; memspool install writes them for a client"
+        : captured,
+    );
   }
   const failures = `${hooks.failures} ${hooks.failures === 1 ? "failure" : "failures"}`;
   const last = `${hooks.last_failure_code ?? "unknown"} at ${hooks.last_failure_at ?? "unknown"}`;

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { turnKey } from "../../../../src/record/turn-key.ts";
+import { filesWith } from "../../../support/hook-scene.ts";
 import { CODEX_SESSION, transcript, typed } from "../../../support/transcript-lines.ts";
 import { TranscriptScene } from "../../../support/transcript-scene.ts";
 import { CODEX_TALK, SESSION, TALK } from "../../../support/transcript-talks.ts";
@@ -239,5 +240,20 @@ describe("lines that are not understood", () => {
       unknown_lines: 1,
     });
     expect((await scene.records()).map(({ surface }) => surface).join("")).toBe(odd);
+  });
+
+  it("C3: what is private in a line of an unknown kind is kept nowhere", async () => {
+    const scene = new TranscriptScene();
+    const odd = { type: "hologram", text: "a <private>tern</private> b" };
+    scene.claude(transcript(odd, typed("c <private>gull</private> d")));
+    const on = ["--set", "privacy.privateSpans=true"];
+    expect(await scene.import(...on)).toMatchObject({ captured: 1, kept_lines: 1 });
+    expect((await scene.records()).map(({ surface }) => surface)).toEqual([
+      '{"type":"hologram","text":"a [private] b"}',
+      "c [private] d",
+    ]);
+    for (const word of ["tern", "gull"]) expect(filesWith(scene.home, word), word).toEqual([]);
+    scene.forgetPlaces();
+    expect(await scene.import(...on)).toMatchObject({ captured: 0, kept_lines: 0 });
   });
 });
