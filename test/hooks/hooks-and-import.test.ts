@@ -2,14 +2,15 @@
  * The same session once from hooks as it happens and once from the client's transcript, with the
  * built program: whoever comes first, and however much of it each has seen, a turn is one record.
  */
-import { mkdirSync } from "node:fs";
-import { join } from "node:path";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { describe, expect, it, type TestContext } from "vitest";
 import { turnParts } from "../../src/record/turn-parts.ts";
 import { freshDirectory } from "../support/fresh-directory.ts";
 import { filesWith } from "../support/hook-scene.ts";
 import { HookedSession, type Said, type Sameness } from "../support/hooked-session.ts";
 import { git, needGit } from "../support/real-git.ts";
+import { said, transcript, typed } from "../support/transcript-lines.ts";
 
 /** A bound, not a measure: every event is a process of its own, on a machine that may be busy. */
 const TEST_MS_MAX = 240_000;
@@ -52,6 +53,7 @@ function talk(context: TestContext): Said[] {
   ];
 }
 
+/** As privacy leaves it. */
 const treated = (words: string) =>
   words.replace(/<private>.*<\/private>/s, "[private]").replace(/secret|heron-\d+/g, "[secret]");
 
@@ -161,3 +163,25 @@ describe.each(CLIENTS)("%s", (client) => {
     TEST_MS_MAX,
   );
 });
+
+it(
+  "C2: what an older client leaves a hook to read in the transcript is met by the import too",
+  async () => {
+    const session = new HookedSession("claude-code", []);
+    const { scene, sessionId, path } = session;
+    const place = { sessionId, cwd: scene.cwd };
+    mkdirSync(dirname(path), { recursive: true });
+    const lines = [typed("tea?", place), said("I look.", place), said("\nYes.\n", place)];
+    writeFileSync(path, transcript(...lines));
+    const stop = { session_id: sessionId, transcript_path: path, prompt_id: "p" };
+    await scene.hook(scene.event("Stop", stop));
+    expect(await session.import()).toMatchObject({ captured: 1, already_here: 2 });
+    await session.drain();
+    expect((await session.records()).map(({ surface }) => surface).sort()).toEqual([
+      "I look.",
+      "Yes.",
+      "tea?",
+    ]);
+  },
+  TEST_MS_MAX,
+);

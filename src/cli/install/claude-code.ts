@@ -29,6 +29,7 @@ export const claudeCode: Client = {
   afterwards: [
     "Start a new session of Claude Code; one that runs does not see it.",
     "Check it with /mcp, and the hooks with /hooks.",
+    "Bring in what was said before: memspool import transcripts claude-code",
   ],
 };
 

@@ -25,6 +25,7 @@ export const codex: Client = {
   afterwards: [
     "Start Codex anew. It skips new hooks until you trust them: open /hooks there.",
     "Check the server with /mcp.",
+    "Bring in what was said before: memspool import transcripts codex",
   ],
 };
 
