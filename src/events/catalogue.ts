@@ -53,6 +53,8 @@ export interface EventFields {
   store_missing: { advice: string };
   store_unavailable: { code: ErrorCode; reason: string };
   store_recovered: { away_ms: number };
+  index_renewal_begun: { from: number; to: number; left: number };
+  index_renewed: { from: number; to: number; ms: number };
   store_rebuilt: { records: number; missing: number; swapped: boolean; ms: number };
   backup_written: { files: number; bytes: number; ms: number };
   log_rotation_failed: { error: string; operation: string; attempts: number; retry_in_ms: number };
@@ -115,6 +117,8 @@ export const EVENT_SEVERITY: Readonly<Record<EventName, Severity>> = {
   audit_rotation_recovered: "info",
   audit_near_limit: "warning",
   audit_backup_deleted: "info",
+  index_renewal_begun: "info",
+  index_renewed: "info",
   store_rebuilt: "info",
   backup_written: "info",
 };

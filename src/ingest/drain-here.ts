@@ -7,6 +7,7 @@
  * quarantine instead of keeping the command waiting. A leader that died is not waited for: this
  * process takes over as soon as the lease is stale.
  */
+import { existsSync } from "node:fs";
 import { reportError } from "../errors.ts";
 import type { Events } from "../events/catalogue.ts";
 import type { Clock } from "../platform/clock.ts";
@@ -125,6 +126,7 @@ async function drainLeading(
     ...parts,
     random: Math.random,
     openStore: () => openIngestStore(parts.storeFile, parts.layout, parts.events),
+    storeIsThere: () => existsSync(parts.storeFile),
     onReport: (own) => leaderFile.note(own),
   });
   const stop = () => void ingester.stop();

@@ -17,7 +17,7 @@ import type { DurableFsSync } from "../platform/durable-fs-sync.ts";
 import type { QueueLayout } from "../queue/layout.ts";
 import { Election } from "./election.ts";
 import type { FromIngestWorker, IngestWorkerData, ToIngestWorker } from "./ingest-messages.ts";
-import type { IngestReport } from "./ingester.ts";
+import type { IngestReport } from "./ingest-report.ts";
 import { requestFlush } from "./queue-watch.ts";
 
 export const STOP_MS = 2_500;

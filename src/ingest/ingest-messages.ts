@@ -1,6 +1,6 @@
 /** What the main thread and the ingester's worker say to each other. */
 import type { MemspoolEvent } from "../events/catalogue.ts";
-import type { IngestReport } from "./ingester.ts";
+import type { IngestReport } from "./ingest-report.ts";
 
 /** `workerData` of the ingester's worker. */
 export interface IngestWorkerData {

@@ -2,7 +2,7 @@
 import type { DurableFs } from "../platform/durable-fs.ts";
 import type { QueueLayout } from "../queue/layout.ts";
 import { leaseIsHeld } from "./election.ts";
-import type { IngestReport } from "./ingester.ts";
+import type { IngestReport } from "./ingest-report.ts";
 import { type LeaderNote, readLeaderNote } from "./leader-file.ts";
 
 export interface IngesterFacts {

@@ -8,12 +8,13 @@
  *                                 delayed              any ── stop ──▶ stopped
  *
  * Each pass takes spilled segments first and pending records after them, oldest first.
+ * Between passes an index of an earlier text pipeline is made anew (index-renewer.ts).
  * Guarantees: a record is settled (archived, unlinked) only after the transaction that holds it
  * has committed; a crash anywhere in between ends with one row, because inserts are by id. Runs
  * beside another ingester without harm. A failing store never loses or quarantines anything: the
  * ingester waits, longer each time, and says so. `stop` finishes the batch in hand.
  */
-import { type ErrorCode, reportError } from "../errors.ts";
+import { reportError } from "../errors.ts";
 import { errnoOf } from "../platform/errno.ts";
 import { Claims } from "../queue/claim.ts";
 import { DoneArchive } from "../queue/done-archive.ts";
@@ -26,6 +27,8 @@ import type { MemoryStore } from "../store/memory-store.ts";
 import type { BatchParts } from "./batch.ts";
 import type { SettleBatchParts, SettledBatch } from "./commit-and-settle.ts";
 import type { PassDrive, RunBatch } from "./drain-pass.ts";
+import { IndexRenewer, type IndexRenewerParts } from "./index-renewer.ts";
+import type { IngesterState, IngestReport } from "./ingest-report.ts";
 import { drainListing } from "./pending-pass.ts";
 import { Purger } from "./purger.ts";
 import { QueueWatch } from "./queue-watch.ts";
@@ -33,31 +36,13 @@ import { retryDelayMs } from "./retry-policy.ts";
 import { SegmentPass } from "./segment-pass.ts";
 import { StoreHold } from "./store-hold.ts";
 
-export interface IngesterOptions extends SetAsideParts {
+export interface IngesterOptions extends SetAsideParts, IndexRenewerParts {
   /** Opens the store; called again after a failure. */
   readonly openStore: () => Promise<MemoryStore>;
   readonly batchRecordsMax: number;
   readonly pollMs: number;
   readonly random: () => number;
   readonly onReport: (report: IngestReport) => void;
-}
-
-export type IngesterState = "idle" | "draining" | "delayed" | "stopped";
-
-/** What the ingester says of itself after each batch and each change of state. */
-export interface IngestReport {
-  readonly state: IngesterState;
-  readonly lastBatch: { readonly atMs: number; readonly count: number; readonly ms: number } | null;
-  readonly delayed: {
-    readonly code: ErrorCode;
-    readonly untilMs: number;
-    readonly failures: number;
-  } | null;
-  readonly totals: {
-    readonly ingested: number;
-    readonly duplicates: number;
-    readonly quarantined: number;
-  };
 }
 
 export interface DrainOutcome {
@@ -78,6 +63,7 @@ export class Ingester {
   readonly #parts: BatchParts & SettleBatchParts;
   readonly #segments: SegmentPass;
   readonly #purger: Purger;
+  readonly #renewer: IndexRenewer;
   readonly #watch: QueueWatch;
   readonly #store: StoreHold;
   #recovered = false;
@@ -107,6 +93,7 @@ export class Ingester {
     };
     this.#segments = new SegmentPass(this.#parts);
     this.#purger = new Purger(this.#parts);
+    this.#renewer = new IndexRenewer(options);
     this.#watch = new QueueWatch(fs, layout, clock);
     this.#store = new StoreHold(options);
   }
@@ -210,10 +197,16 @@ export class Ingester {
         total.quarantined += quarantined;
         total.skipped += skipped + spent;
       }
+      // One short step, and then what has arrived meanwhile.
+      if (await this.#renewIndex()) progress = true;
     }
     await this.#forget();
     this.#watch.leftBehind = total.skipped > 0 || this.#purger.ordersLeft > 0;
     return total;
+  }
+
+  async #renewIndex(): Promise<boolean> {
+    return !this.#stopping && (await this.#renewer.step(() => this.#store.open()));
   }
 
   /** Carries out orders to forget; between batches, so that they need not wait for a long drain. */

@@ -11,7 +11,7 @@ import type { DurableFs } from "../platform/durable-fs.ts";
 import type { DurableFsSync } from "../platform/durable-fs-sync.ts";
 import { errnoOf } from "../platform/errno.ts";
 import type { QueueLayout } from "../queue/layout.ts";
-import type { IngestReport } from "./ingester.ts";
+import type { IngestReport } from "./ingest-report.ts";
 
 const leaderNoteSchema = z.object({
   pid: z.int(),

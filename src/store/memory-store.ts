@@ -20,6 +20,7 @@
 import type { MemoryRecord } from "../record/memory-record.ts";
 import type { ExportQuery, ExportRow, StoreCopyOptions } from "./copy-types.ts";
 import type { ForgettingStore, MatchingQuery } from "./forgetting.ts";
+import type { RenewingStore } from "./index-renewal.ts";
 
 export type { ExportQuery, ExportRow, StoreCopyOptions } from "./copy-types.ts";
 
@@ -242,7 +243,7 @@ export interface AuditIndexResult {
   readonly faults: readonly { readonly ulid: string; readonly terms: number }[];
 }
 
-export interface MemoryStore extends ForgettingStore {
+export interface MemoryStore extends ForgettingStore, RenewingStore {
   commitBatch(items: readonly CommitItem[]): Promise<CommitResult>;
   /** The record, or the one it is an alias of (its `ulid` then differs from the id asked for). */
   get(ulid: string): Promise<StoredRecord | undefined>;
@@ -282,7 +283,7 @@ export interface MemoryStore extends ForgettingStore {
 }
 
 /** Calls for maintenance: they may take longer than a question may. */
-export type StoreMaintenance = "copyTo" | "exportRows";
+export type StoreMaintenance = "copyTo" | "exportRows" | keyof RenewingStore;
 
 /** The half that answers questions; what a reader's connection offers. */
 export type StoreReader = Omit<

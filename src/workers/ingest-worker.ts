@@ -2,8 +2,10 @@
  * Entry of the ingester's worker thread: a composition root of its own, because a worker can not be
  * handed built objects. Reads, commits and unlinks here cost the client's thread nothing.
  *
- * Guarantees: opens no database before the first batch; ends after "stop" with its batch finished.
+ * Guarantees: makes no database before the first batch, and opens the one that is there, for its index
+ * may be an earlier version's; ends after "stop" with its batch finished.
  */
+import { existsSync } from "node:fs";
 import { parentPort, workerData } from "node:worker_threads";
 import type { Events, MemspoolEvent } from "../events/catalogue.ts";
 import type {
@@ -42,6 +44,7 @@ const ingester = new Ingester({
     const { openIngestStore } = await import("../ingest/open-ingest-store.ts");
     return openIngestStore(data.storeFile, layout, events);
   },
+  storeIsThere: () => existsSync(data.storeFile),
   onReport: (report) => {
     leaderFile.note(report);
     if (report.state === "idle") keepReserve({ fs: nodeDurableFsSync, layout });

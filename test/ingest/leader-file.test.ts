@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import type { IngestReport } from "../../src/ingest/ingester.ts";
+import type { IngestReport } from "../../src/ingest/ingest-report.ts";
 import { ingesterView } from "../../src/ingest/ingester-view.ts";
 import { LeaderFile, readLeaderNote } from "../../src/ingest/leader-file.ts";
 import { nodeDurableFs } from "../../src/platform/durable-fs.ts";

@@ -116,9 +116,9 @@ describe("the checks", () => {
     expect(failing(connection)).toEqual(["counts"]);
   });
 
-  it("S4: notice an index that another version of the pipeline filled", () => {
+  it("S4: notice an index that a newer version of the pipeline filled", () => {
     const { connection, file } = filled(["one"]);
-    openRaw(file).exec("UPDATE meta SET value = '0' WHERE name = 'text_pipeline_version'");
+    openRaw(file).exec("UPDATE meta SET value = '3' WHERE name = 'text_pipeline_version'");
     expect(failing(connection)).toEqual(["index_terms"]);
   });
 

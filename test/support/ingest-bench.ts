@@ -2,7 +2,8 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { onTestFinished, vi } from "vitest";
-import { Ingester, type IngesterOptions, type IngestReport } from "../../src/ingest/ingester.ts";
+import type { IngestReport } from "../../src/ingest/ingest-report.ts";
+import { Ingester, type IngesterOptions } from "../../src/ingest/ingester.ts";
 import type { Clock } from "../../src/platform/clock.ts";
 import { systemClock } from "../../src/platform/clock.ts";
 import { nodeDurableFsSync } from "../../src/platform/durable-fs-sync.ts";

@@ -8,6 +8,7 @@
 import { TEXT_PIPELINE_VERSION } from "../../text/terms.ts";
 import type { StoreCheck } from "../memory-store.ts";
 import { type Connection, SYNCHRONOUS_FULL } from "./connection.ts";
+import { indexState } from "./renew-index.ts";
 import { pragma } from "./schema.ts";
 
 const INTEGRITY_BYTES_MAX = 268_435_456;
@@ -38,15 +39,20 @@ function checkSettings({ db }: Connection): StoreCheck[] {
 }
 
 function checkPipeline(connection: Connection): StoreCheck {
-  const row = connection
-    .statement("SELECT value FROM meta WHERE name = 'text_pipeline_version'")
-    .get();
-  const version = Number(row?.value);
-  const ok = version === TEXT_PIPELINE_VERSION;
-  const detail = ok
-    ? `version ${version}`
-    : `version ${version}, this memspool searches by ${TEXT_PIPELINE_VERSION}`;
-  return { name: "index_terms", ok, detail };
+  const { version, renewal, isOthers } = indexState(connection);
+  const name = "index_terms";
+  if (version === TEXT_PIPELINE_VERSION && !isOthers) {
+    return { name, ok: true, detail: `version ${version}` };
+  }
+  if (isOthers) {
+    const detail = `version ${version}, this memspool searches by ${TEXT_PIPELINE_VERSION}`;
+    return { name, ok: false, detail };
+  }
+  if (renewal === undefined) {
+    return { name, ok: true, detail: `version ${version}, renewed when a server ingests` };
+  }
+  const share = Math.floor((100 * renewal.after) / Math.max(1, renewal.until));
+  return { name, ok: true, detail: `being renewed, ${Math.min(99, share)} %` };
 }
 
 function checkIntegrity(connection: Connection, bytesMax: number): StoreCheck[] {

@@ -19,6 +19,7 @@ import type {
   ScrubOptions,
   ScrubOutcome,
 } from "../forgetting.ts";
+import type { RenewalStep } from "../index-renewal.ts";
 import type {
   AuditCounts,
   AuditIndexQuery,
@@ -57,6 +58,7 @@ import { FrequencyCache } from "./frequencies.ts";
 import { findNeighbours } from "./neighbours.ts";
 import { prepareItem } from "./prepared-item.ts";
 import { getRecord, lookUp, readFacets, readTimeline } from "./read.ts";
+import { renewIndex } from "./renew-index.ts";
 import { pragma } from "./schema.ts";
 import { isScrubDue, SCRUB_START, type ScrubState, scrubStep } from "./scrub.ts";
 import { findCandidates } from "./search.ts";
@@ -129,6 +131,10 @@ export class SqliteStore implements MemoryStore {
     }
     this.#isLogLeft = state.phase === "blocked";
     return state.phase === "done" ? "clean" : "blocked";
+  }
+
+  async renewIndex(): Promise<RenewalStep> {
+    return await this.#use((connection) => renewIndex(connection));
   }
 
   async get(ulid: string): Promise<StoredRecord | undefined> {
