@@ -7,6 +7,7 @@
 import { existsSync } from "node:fs";
 import type { RestoreOptions, RestoreResult } from "./app/backup-here.ts";
 import { refuseHalfRestored } from "./app/half-restored.ts";
+import { ingestWorkerData } from "./app/ingest-worker-data.ts";
 import { queueViews } from "./app/queue-views.ts";
 import type { RunRebuildOptions } from "./app/run-rebuild.ts";
 import { type Transfers, transfers } from "./app/transfers.ts";
@@ -98,13 +99,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   const client = new StoreClient({ startWorker: startStoreWorker, events });
   const store = emptyUntilMade(storeExists, client);
   const shared = { layout, clock, events, fs: nodeDurableFsSync };
-  const workerData = {
-    queueDir: paths.queueDir,
-    storeFile: paths.storeFile,
-    attemptsMax: config["queue.maxAttempts"],
-    batchRecordsMax: config["ingest.batchRecords"],
-    pollMs: config["ingest.pollMs"],
-  };
+  const workerData = ingestWorkerData(config, paths);
   const host = new IngestHost({
     ...shared,
     workerUrl: workerUrl("ingest-worker"),
@@ -132,6 +127,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       askToDrain: () => host.flush(),
       health: () => health(),
       privacy,
+      retention: workerData.retention,
       hooks,
       onCaptured: () => {
         host.wake();

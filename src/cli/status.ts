@@ -86,10 +86,16 @@ function describe(output: Output, status: StatusReport): void {
   const bytes = store.bytes === null ? "" : `, ${shortBytes(store.bytes)}`;
   entry("store", `${store.kind} ${store.state}${records}${bytes}`);
   if (store.error !== null) entry("", `${store.error.code}: ${oneLine(store.error.message)}`);
-  const { hooks, privacy } = status;
+  const { hooks, privacy, retention } = status;
   if (hooks.captured + hooks.failures > 0) {
     const failed = hooks.failures === 0 ? "" : `, ${counted(hooks.failures, "failure")}`;
     entry("hooks", `${counted(hooks.captured, "turn")} captured${failed}`);
+  }
+  if (retention.on) {
+    const days = retention.days === 0 ? "for ever" : counted(retention.days, "day");
+    const own = retention.projects === 0 ? "" : `, ${counted(retention.projects, "project")} apart`;
+    const done = counted(retention.forgotten, "record");
+    entry("retention", `on, kept ${days}${own}; forgotten by this process: ${done}`);
   }
   const takenOut = [
     ...(privacy.private_spans ? ["<private> spans"] : []),

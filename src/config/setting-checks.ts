@@ -60,7 +60,7 @@ export const onOff = {
 /** Regular expressions in ECMAScript's syntax, with the flag u. */
 export const patternList = {
   schema: checked((value) => {
-    const list = typeof value === "string" ? parsedList(value) : value;
+    const list = typeof value === "string" ? parsed(value, []) : value;
     if (!Array.isArray(list) || list.length > PATTERN_COUNT_MAX) return undefined;
     return list.every(isPattern) ? Object.freeze([...(list as readonly string[])]) : undefined;
   }),
@@ -69,12 +69,30 @@ export const patternList = {
     `each of at most ${PATTERN_CHARS_MAX} characters and none that matches the empty text`,
 };
 
-function parsedList(value: string): unknown {
-  if (value === "") return [];
+/** Project → days. Its prototype is null, so that a project may have any name. */
+export function daysByProject(daysMax: number, projectBytesMax: number) {
+  const schema = checked((value) => {
+    const map = typeof value === "string" ? parsed(value, {}) : value;
+    if (typeof map !== "object" || map === null || Array.isArray(map)) return undefined;
+    const isRight = ([project, days]: [string, unknown]) =>
+      project !== "*" &&
+      Buffer.byteLength(project) <= projectBytesMax &&
+      Number.isSafeInteger(days) &&
+      (days as number) >= 0 &&
+      (days as number) <= daysMax;
+    if (!Object.entries(map).every(isRight)) return undefined;
+    const copy: Record<string, number> = Object.assign(Object.create(null), map);
+    return Object.freeze(copy);
+  });
+  return { schema, expects: `a JSON object of projects and whole numbers from 0 to ${daysMax}` };
+}
+
+function parsed(value: string, empty: unknown): unknown {
+  if (value === "") return empty;
   try {
     return JSON.parse(value);
   } catch {
-    return undefined; // no JSON is no list
+    return undefined; // no JSON: the answer to the question
   }
 }
 

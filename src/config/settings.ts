@@ -4,7 +4,15 @@
  */
 import { RECORD_TEXT_BYTES_MAX, SHORT_STRING_BYTES_MAX } from "../record/limits.ts";
 import { utf8Bytes } from "../record/utf8-bytes.ts";
-import { choice, count, onOff, patternList, type SettingCheck, text } from "./setting-checks.ts";
+import {
+  choice,
+  count,
+  daysByProject,
+  onOff,
+  patternList,
+  type SettingCheck,
+  text,
+} from "./setting-checks.ts";
 
 export interface SettingDefinition {
   /** Takes the value as typed in a file, or as text from the environment and arguments. */
@@ -17,6 +25,7 @@ export interface SettingDefinition {
   readonly help: string;
 }
 
+const RETENTION_DAYS_MAX = 36_500;
 const path = text((value) => !value.includes("\0"));
 
 export const SETTINGS = {
@@ -126,6 +135,16 @@ export const SETTINGS = {
     ...patternList,
     default: [],
     help: "regular expressions, in JSON; what they match is taken out before a text is stored",
+  },
+  "retention.days": {
+    ...count(0, RETENTION_DAYS_MAX),
+    default: 0,
+    help: "age in days beyond which records are forgotten for good; 0 keeps them for ever",
+  },
+  "retention.projects": {
+    ...daysByProject(RETENTION_DAYS_MAX, SHORT_STRING_BYTES_MAX),
+    default: {},
+    help: "projects with days of their own, in JSON: they count instead of retention.days",
   },
 } as const satisfies Record<string, SettingDefinition>;
 

@@ -30,6 +30,7 @@ export interface EventFields {
   segment_damaged: { segment: string; records_lost: number; bytes_skipped: number };
   ledger_write_failed: { errno: string; count: number };
   records_forgotten: { request: string; count: number; ms: number };
+  retention_applied: { count: number; orders: number };
   forget_delayed: { code: ErrorCode; errno: string; orders: number };
   forget_order_damaged: { request: string };
   replays_refused: { count: number };
@@ -92,6 +93,7 @@ export const EVENT_SEVERITY: Readonly<Record<EventName, Severity>> = {
   segment_damaged: "error",
   ledger_write_failed: "warning",
   records_forgotten: "info",
+  retention_applied: "info",
   forget_delayed: "warning",
   forget_order_damaged: "error",
   replays_refused: "info",

@@ -1,6 +1,7 @@
 /** What the main thread and the ingester's worker say to each other. */
 import type { MemspoolEvent } from "../events/catalogue.ts";
 import type { IngestReport } from "./ingest-report.ts";
+import type { RetentionSettings } from "./retention.ts";
 
 /** `workerData` of the ingester's worker. */
 export interface IngestWorkerData {
@@ -9,6 +10,7 @@ export interface IngestWorkerData {
   readonly attemptsMax: number;
   readonly batchRecordsMax: number;
   readonly pollMs: number;
+  readonly retention?: RetentionSettings | undefined;
 }
 
 export type ToIngestWorker = { readonly type: "wake" | "flush" | "stop" };

@@ -16,5 +16,7 @@ export interface IngestReport {
     readonly ingested: number;
     readonly duplicates: number;
     readonly quarantined: number;
+    /** Ordered to be forgotten because of their age. */
+    readonly expired: number;
   };
 }

@@ -13,7 +13,7 @@ export interface IngesterFacts {
   readonly totals: IngestReport["totals"];
 }
 
-const NOTHING = Object.freeze({ ingested: 0, duplicates: 0, quarantined: 0 });
+const NOTHING = Object.freeze({ ingested: 0, duplicates: 0, quarantined: 0, expired: 0 });
 
 /** @param host of this process, whether or not it leads */
 export async function ingesterView(

@@ -32,11 +32,12 @@ import type { IngesterState, IngestReport } from "./ingest-report.ts";
 import { drainListing } from "./pending-pass.ts";
 import { Purger } from "./purger.ts";
 import { QueueWatch } from "./queue-watch.ts";
+import { Retention, type RetentionParts } from "./retention.ts";
 import { retryDelayMs } from "./retry-policy.ts";
 import { SegmentPass } from "./segment-pass.ts";
 import { StoreHold } from "./store-hold.ts";
 
-export interface IngesterOptions extends SetAsideParts, IndexRenewerParts {
+export interface IngesterOptions extends SetAsideParts, IndexRenewerParts, RetentionParts {
   /** Opens the store; called again after a failure. */
   readonly openStore: () => Promise<MemoryStore>;
   readonly batchRecordsMax: number;
@@ -64,6 +65,7 @@ export class Ingester {
   readonly #segments: SegmentPass;
   readonly #purger: Purger;
   readonly #renewer: IndexRenewer;
+  readonly #retention: Retention;
   readonly #watch: QueueWatch;
   readonly #store: StoreHold;
   #recovered = false;
@@ -94,6 +96,7 @@ export class Ingester {
     this.#segments = new SegmentPass(this.#parts);
     this.#purger = new Purger(this.#parts);
     this.#renewer = new IndexRenewer(options);
+    this.#retention = new Retention(options);
     this.#watch = new QueueWatch(fs, layout, clock);
     this.#store = new StoreHold(options);
   }
@@ -198,15 +201,19 @@ export class Ingester {
         total.skipped += skipped + spent;
       }
       // One short step, and then what has arrived meanwhile.
-      if (await this.#renewIndex()) progress = true;
+      if (await this.#upkeep()) progress = true;
     }
     await this.#forget();
     this.#watch.leftBehind = total.skipped > 0 || this.#purger.ordersLeft > 0;
     return total;
   }
 
-  async #renewIndex(): Promise<boolean> {
-    return !this.#stopping && (await this.#renewer.step(() => this.#store.open()));
+  /** @returns whether there may be more to do */
+  async #upkeep(): Promise<boolean> {
+    if (this.#stopping) return false;
+    const openStore = () => this.#store.open();
+    const expired = await this.#retention.round(openStore, () => this.#purger.open().length);
+    return (await this.#renewer.step(openStore)) || expired;
   }
 
   /** Carries out orders to forget; between batches, so that they need not wait for a long drain. */
@@ -283,7 +290,7 @@ export class Ingester {
       state: this.#state,
       lastBatch: this.#lastBatch,
       delayed: this.#delayed,
-      totals: { ...this.#totals },
+      totals: { ...this.#totals, expired: this.#retention.forgotten },
     });
   }
 }

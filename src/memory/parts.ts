@@ -26,6 +26,8 @@ export interface IngesterView {
     readonly ingested: number;
     readonly duplicates: number;
     readonly quarantined: number;
+    /** Ordered to be forgotten because of their age. */
+    readonly expired: number;
   };
 }
 
@@ -57,6 +59,10 @@ export interface MemoryParts {
   readonly health: () => Promise<HealthReport>;
   /** What must not be stored; nothing is taken out without it. */
   readonly privacy?: Privacy;
+  /** In days, 0 for ever; by project instead. */
+  readonly retention?:
+    | { readonly days: number; readonly projects: Readonly<Record<string, number>> }
+    | undefined;
   /** What hooks of assistants did here; nothing without it. */
   readonly hooks?: () => StatusReport["hooks"];
   /** Tells that a capture was acknowledged here. */

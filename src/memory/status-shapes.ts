@@ -17,6 +17,15 @@ export interface PrivacyView {
   patterns: number;
 }
 
+/** What is forgotten by its age: days, 0 for ever; projects that have days of their own. */
+export interface RetentionView {
+  on: boolean;
+  days: number;
+  projects: number;
+  /** Records, by this process since it started. */
+  forgotten: number;
+}
+
 export interface AgeBucket {
   /** Upper bound in seconds; absent for the last bucket. */
   under_s?: number;
@@ -75,6 +84,7 @@ export interface StatusReport {
   };
   hooks: HookCounts;
   privacy: PrivacyView;
+  retention: RetentionView;
 }
 
 export interface HealthCheck {

@@ -80,6 +80,7 @@ export async function statusReport(
       secrets: parts.privacy?.settings.secrets ?? false,
       patterns: parts.privacy?.settings.patterns.length ?? 0,
     },
+    retention: retentionView(parts.retention, ingester.totals.expired),
   };
   const reasons = reasonsOf(report);
   if (counts.failing === undefined) {
@@ -87,6 +88,14 @@ export async function statusReport(
   }
   const failing = `The last capture failed (${counts.failing}); see \`memspool doctor\`.`;
   return { ...report, state: "failing", reasons: [failing, ...reasons] };
+}
+
+function retentionView(
+  { days, projects }: NonNullable<StatusParts["retention"]> = { days: 0, projects: {} },
+  forgotten: number,
+): StatusReport["retention"] {
+  const own = Object.values(projects);
+  return { on: [days, ...own].some((each) => each > 0), days, projects: own.length, forgotten };
 }
 
 /** Pending first: what is spilled between the two looks is in both, not in neither. */

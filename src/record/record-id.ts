@@ -8,7 +8,7 @@
  * Does not guarantee order between processes within a millisecond. A clock that is corrected back
  * by more than 24 hours is believed: such ids sort before those made in the wrong future.
  */
-import { decodeTime, monotonicFactory } from "ulid";
+import { decodeTime, encodeTime, monotonicFactory } from "ulid";
 import { type Clock, systemClock } from "../platform/clock.ts";
 
 /** Further ahead than this an id says nothing but that a clock was wrong. */
@@ -64,4 +64,9 @@ export function generateUlid(): string {
 /** Milliseconds since 1970 at which the id was made. */
 export function ulidTimeMs(ulid: string): number {
   return decodeTime(ulid);
+}
+
+/** What sorts before every id of this millisecond, and behind every earlier one. */
+export function idsFrom(timeMs: number): string {
+  return encodeTime(Math.floor(timeMs));
 }

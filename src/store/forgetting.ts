@@ -63,7 +63,20 @@ export interface ScrubOptions {
   readonly isStopping: () => boolean;
 }
 
+/** Ids of records that were captured before a time, in their order. */
+export interface ExpiredQuery {
+  /** Of `appended_at`, exclusive; milliseconds since 1970. */
+  readonly beforeMs: number;
+  /** Of these projects, or of all except these; "" is for records without one. */
+  readonly projects: readonly string[];
+  readonly isExcept: boolean;
+  /** Continue behind this id. */
+  readonly after: string;
+  readonly countMax: number;
+}
+
 export interface ForgettingStore {
+  expired(query: ExpiredQuery): Promise<readonly string[]>;
   forget(order: ForgetOrder): Promise<ForgetOutcome>;
   /** What an order has forgotten, also after a restart. */
   tracesOf(request: string): Promise<OrderTraces>;

@@ -18,6 +18,7 @@ export const queueStatus = defineTool({
     store: z.looseObject({}),
     hooks: z.looseObject({}),
     privacy: z.looseObject({}),
+    retention: z.looseObject({}),
   }),
   annotations: {
     title: "Status of memory",

@@ -39,6 +39,7 @@ const ingester = new Ingester({
   attemptsMax: data.attemptsMax,
   batchRecordsMax: data.batchRecordsMax,
   pollMs: data.pollMs,
+  retention: data.retention,
   random: Math.random,
   openStore: async () => {
     const { openIngestStore } = await import("../ingest/open-ingest-store.ts");

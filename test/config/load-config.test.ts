@@ -75,6 +75,23 @@ it("C3: own expressions are checked before anything starts", async () => {
   }
 });
 
+it("C3: days of projects come as an object or as its JSON, and nothing else does", async () => {
+  const projects = async (value: unknown) => {
+    writeFileSync(file, JSON.stringify({ "retention.projects": value }));
+    return { ...(await load()).config["retention.projects"] };
+  };
+  expect((await load()).config).toMatchObject({ "retention.days": 0, "retention.projects": {} });
+  expect(await projects({ a: 30, "": 0 })).toEqual({ a: 30, "": 0 });
+  expect(await projects('{"a": 36500}')).toEqual({ a: 36_500 });
+  expect(await projects("")).toEqual({});
+  const wrong = ["a", [1], null, 5, { a: -1 }, { a: 1.5 }, { a: "3" }, { a: 36_501 }, { "*": 3 }];
+  for (const value of wrong) {
+    await expect(projects(value), JSON.stringify(value)).rejects.toMatchObject({
+      code: "CONFIG_INVALID",
+    });
+  }
+});
+
 it("X1: a config.json that is a symlink is not followed", async () => {
   writeFileSync(join(home, "real.json"), "{}");
   symlinkSync(join(home, "real.json"), file);

@@ -181,6 +181,8 @@ it("P11: every setting's variable name follows from its name", () => {
     "MEMSPOOL_PRIVACY_PRIVATE_SPANS",
     "MEMSPOOL_PRIVACY_SECRETS",
     "MEMSPOOL_PRIVACY_PATTERNS",
+    "MEMSPOOL_RETENTION_DAYS",
+    "MEMSPOOL_RETENTION_PROJECTS",
   ]);
   for (const name of SETTING_NAMES) expect(SETTINGS[name].help).not.toBe("");
 });

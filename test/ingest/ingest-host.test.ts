@@ -149,7 +149,7 @@ describe("the built worker", () => {
       thisProcessLeads: true,
       lastBatch: { count: 20 },
       delayed: null,
-      totals: { ingested: 20, duplicates: 0, quarantined: 0 },
+      totals: { ingested: 20, duplicates: 0, quarantined: 0, expired: 0 },
     });
     const [late] = await bench.append("late");
     host.wake();

@@ -13,7 +13,7 @@ const REPORT: IngestReport = {
   state: "draining",
   lastBatch: { atMs: 5, count: 3, ms: 2 },
   delayed: null,
-  totals: { ingested: 3, duplicates: 0, quarantined: 0 },
+  totals: { ingested: 3, duplicates: 0, quarantined: 0, expired: 0 },
 };
 const DELAYED: IngestReport = {
   ...REPORT,
@@ -47,7 +47,7 @@ describe("the leader's note", () => {
       leader: { pid: process.pid, sinceMs },
       thisProcessLeads: false,
       delayed: DELAYED.delayed,
-      totals: { ingested: 0, duplicates: 0, quarantined: 0 },
+      totals: { ingested: 0, duplicates: 0, quarantined: 0, expired: 0 },
     });
     const own = await ingesterView(nodeDurableFs, layout, { leads: true, report: REPORT });
     expect(own).toMatchObject({ thisProcessLeads: true, delayed: null, totals: REPORT.totals });

@@ -25,7 +25,7 @@ describe("what makes the ingester drain", () => {
     await until(() => expect([...bench.store.rows.keys()]).toEqual(ids));
     await until(() => expect(bench.reports.at(-1)?.state).toBe("idle"));
     expect(bench.reports.at(-1)).toMatchObject({
-      totals: { ingested: 3, duplicates: 0, quarantined: 0 },
+      totals: { ingested: 3, duplicates: 0, quarantined: 0, expired: 0 },
       lastBatch: { count: 3 },
       delayed: null,
     });

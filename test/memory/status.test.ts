@@ -55,6 +55,7 @@ describe("status", () => {
         last_failure_code: null,
       },
       privacy: { private_spans: false, secrets: false, patterns: 0 },
+      retention: { on: false, days: 0, projects: 0, forgotten: 0 },
     });
   });
 
@@ -152,12 +153,13 @@ describe("status", () => {
       ...IDLE,
       leader: { pid: 7, host: "box", sinceMs: clock.nowMs() },
       lastBatch: { atMs: clock.nowMs(), count: 5, ms: 2 },
-      totals: { ingested: 5, duplicates: 1, quarantined: 2 },
+      totals: { ingested: 5, duplicates: 1, quarantined: 2, expired: 4 },
     };
     const at = new Date(clock.nowMs()).toISOString();
     expect(await bench.memory.status()).toMatchObject({
       reasons: ["The oldest pending record is 61 s old."],
       counters: { ingested: 5, duplicates: 1, quarantined: 2 },
+      retention: { on: false, days: 0, projects: 0, forgotten: 4 },
       ingester: {
         leader: { pid: 7, host: "box", since: at },
         last_batch: { at, count: 5, ms: 2 },

@@ -149,6 +149,8 @@ it("the environment variables of settings", () => {
     "MEMSPOOL_QUEUE_MAX_RECORDS",
     "MEMSPOOL_QUEUE_OVERFLOW",
     "MEMSPOOL_RECORD_MAX_BYTES",
+    "MEMSPOOL_RETENTION_DAYS",
+    "MEMSPOOL_RETENTION_PROJECTS",
   ]);
 });
 
@@ -202,7 +204,11 @@ it("the tools, their arguments and the fields of their answers", () => {
       "ulid string, filter object, dry_run boolean, confirm string, reason string",
       "state, count, ulids, confirm, request, unsearched, remains, advice, error",
     ],
-    ["queue_status", "", "state, reasons, queue, counters, ingester, store, hooks, privacy, error"],
+    [
+      "queue_status",
+      "",
+      "state, reasons, queue, counters, ingester, store, hooks, privacy, retention, error",
+    ],
     ["queue_flush", "timeout_ms integer", "drained, remaining, ms, error"],
     ["queue_retry", "ulid string, limit integer", "returned, outcomes, remaining, error"],
   ]);

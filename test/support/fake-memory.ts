@@ -316,5 +316,6 @@ export function okStatus(): StatusReport {
       last_failure_code: null,
     },
     privacy: { private_spans: false, secrets: false, patterns: 0 },
+    retention: { on: false, days: 0, projects: 0, forgotten: 0 },
   };
 }

@@ -249,7 +249,7 @@ export const IDLE: IngesterView = {
   thisProcessLeads: false,
   lastBatch: null,
   delayed: null,
-  totals: { ingested: 0, duplicates: 0, quarantined: 0 },
+  totals: { ingested: 0, duplicates: 0, quarantined: 0, expired: 0 },
 };
 
 export function storeIsAway(): MemspoolError {

@@ -12,6 +12,7 @@ import type { Events } from "../../events/catalogue.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { DurableFsSync } from "../../platform/durable-fs-sync.ts";
 import type {
+  ExpiredQuery,
   ForgetOrder,
   ForgetOutcome,
   MatchingQuery,
@@ -52,6 +53,7 @@ import { checkConnection } from "./check.ts";
 import { commitItems } from "./commit.ts";
 import { Connection } from "./connection.ts";
 import { storeError, unavailable, unavailableReason } from "./errors.ts";
+import { expiredIds } from "./expired.ts";
 import { readExportRows } from "./export-rows.ts";
 import { forgetRecords, matchingIds, sameRecords, tracesOf } from "./forget.ts";
 import { FrequencyCache } from "./frequencies.ts";
@@ -131,6 +133,10 @@ export class SqliteStore implements MemoryStore {
     }
     this.#isLogLeft = state.phase === "blocked";
     return state.phase === "done" ? "clean" : "blocked";
+  }
+
+  async expired(query: ExpiredQuery): Promise<readonly string[]> {
+    return await this.#use((connection) => expiredIds(connection, query));
   }
 
   async renewIndex(): Promise<RenewalStep> {
