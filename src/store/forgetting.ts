@@ -8,8 +8,9 @@
  * - From then on `commitBatch` takes in nothing under these ids (`forgotten` in its result), and
  *   nothing that repeats the same text under the same idempotency key of the same project, whatever
  *   its id is: that id becomes a tombstone, too. Another text under the key is a new record.
- * - `scrub` removes what a database keeps of deleted rows: the index's old lists, free pages, the
- *   log. It works in short transactions, so that others can write in between, and may be repeated.
+ * - `scrub` removes what a database keeps of deleted rows: the index's old lists, free pages, unused
+ *   stretches of pages, the log. It works in several transactions, so that others can write in
+ *   between, and may be repeated.
  */
 
 /** Why and when an id was forgotten. */

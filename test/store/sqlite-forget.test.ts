@@ -6,6 +6,7 @@ import type { MemoryStore } from "../../src/store/memory-store.ts";
 import { openStore } from "../../src/store/open-store.ts";
 import { deletedSegmentsIn } from "../../src/store/sqlite/scrub.ts";
 import { idOf, itemOf } from "../contract/store-bench.ts";
+import { seededRandom } from "../crash/power-model.ts";
 import { freshDirectory } from "../support/fresh-directory.ts";
 import { openRaw } from "./open-sqlite.ts";
 
@@ -101,6 +102,35 @@ describe("what the database's files hold afterwards", () => {
     await store.forget({ ...ORDER, ulids: [idOf(10)] });
     expect(await store.scrub(goOn)).toBe("clean");
     expect(occurrences(file)).toEqual({});
+  });
+
+  it("S6: nor of what SQLite has moved to another page and not erased on the old one", async () => {
+    const file = join(freshDirectory(), "memspool.db");
+    const store = await openStore({ file });
+    onTestFinished(() => store.close());
+    const random = seededRandom(3);
+    const mark = (n: number) => `zq${String(n).padStart(5, "0")}x`;
+    const record = (n: number): Partial<MemoryRecord> => ({
+      surface: `${mark(n)} ${"f".repeat(Math.floor(random() * (n % 5 === 0 ? 3_000 : 600)))}`,
+      tags: [`tag${mark(n)}`],
+      session_id: `s${mark(n)}`,
+      source: mark(n),
+      idempotency_key: mark(n),
+      project: `p${mark(n)}`,
+    });
+    const left = new Set(Array.from({ length: 1_200 }, (_, n) => n));
+    await store.commitBatch([...left].map((n) => itemOf(n, record(n))));
+    for (let round = 0; round < 7; round++) {
+      // Each round makes SQLite balance its trees, and forgets what an earlier one moved.
+      const chosen = [...left].filter(() => random() < 0.1);
+      for (const n of chosen) left.delete(n);
+      const request = idOf(900_000 + round);
+      await store.forget({ ...ORDER, request, ulids: chosen.map(idOf) });
+      expect(await store.scrub(goOn)).toBe("clean");
+      const text = readFileSync(file, "latin1");
+      const found = [...text.matchAll(/q(\d{5})x/g)].map(([, digits]) => Number(digits));
+      expect(found.filter((n) => !left.has(n))).toEqual([]);
+    }
   });
 
   it("S6: a reader's open snapshot blocks the last step, and only that", async () => {

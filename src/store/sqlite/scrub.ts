@@ -1,36 +1,32 @@
 /**
- * Removes from the database's files what they keep of deleted rows, in steps of one short transaction
- * each, so that commits go on in between.
+ * Removes from the database's files what they keep of deleted rows, in steps; commits go on in between.
  *
- *   merge ──▶ fill ──▶ empty ──▶ checkpoint ──▶ done
+ *   merge ──▶ rewrite ──▶ checkpoint ──▶ done
  *     ▲ └─ the index still has deleted entries
  *
  * - merge: the index keeps the lists of a deleted row until its segments are merged
  *   (https://sqlite.org/fts5.html, "The 'merge' Command": a negative number first, then positive
  *   ones). Done when its structure names no segment with deletions.
- * - fill, empty: free pages keep what lay there before; they are taken by a table of zeros and given
- *   back, which `secure_delete` overwrites once more.
+ * - rewrite: VACUUM. Free pages keep what lay there before, and so do pages in use: SQLite moves rows
+ *   between pages to balance its trees, and the unused stretch of a page that it builds anew keeps
+ *   what was moved away, whatever `secure_delete` says (btree.c, rebuildPage).
  * - checkpoint: the log is copied into the database and cut to nothing; readers may be in the way.
  *
  * Guarantees: when a step says `done`, neither database nor log holds bytes of rows that were deleted
- * before the first step, by a connection with at least `secure_delete = FAST`. Stopped or killed
- * anywhere, it begins anew and ends in the same state. Cost: the whole index is written once.
+ * before the first step. Stopped or killed anywhere, it begins anew and ends in the same state. Cost:
+ * the whole index is written once, and the whole database once, in one transaction.
  */
 import type { Connection } from "./connection.ts";
 import { SCRUB_DUE } from "./forget.ts";
-import { pragma } from "./schema.ts";
 
-/** Index pages a merge step writes, and database pages a step of the others takes: some 40 ms. */
+/** Index pages a merge step writes: some 40 ms. */
 const MERGE_PAGES = 200;
-const FILL_PAGES = 256;
 /** Merges from the beginning; more would mean that somebody deletes all the time. */
 const MERGE_ROUNDS_MAX = 4;
-/** Of a page that holds a stretch of a large value, beside the stretch. */
-const PAGE_OVERHEAD_BYTES = 8;
 
 export type ScrubState =
   | { readonly phase: "merge"; readonly round: number; readonly begun: boolean }
-  | { readonly phase: "fill" | "empty" | "checkpoint" | "done" | "blocked" };
+  | { readonly phase: "rewrite" | "checkpoint" | "done" | "blocked" };
 
 export const SCRUB_START: ScrubState = { phase: "merge", round: 0, begun: false };
 
@@ -39,10 +35,8 @@ export function scrubStep(connection: Connection, state: ScrubState): ScrubState
   switch (state.phase) {
     case "merge":
       return merge(connection, state);
-    case "fill":
-      return fill(connection);
-    case "empty":
-      return empty(connection);
+    case "rewrite":
+      return rewrite(connection);
     case "checkpoint":
       return checkpoint(connection);
     default:
@@ -62,7 +56,7 @@ function merge(
   if (!begun) {
     connection.db.exec("PRAGMA secure_delete = ON");
     if (round === MERGE_ROUNDS_MAX || deletedSegmentCount(connection) === 0) {
-      return { phase: "fill" };
+      return { phase: "rewrite" };
     }
   }
   const before = totalChanges(connection);
@@ -78,29 +72,16 @@ function merge(
     : { phase: "merge", round, begun: true };
 }
 
-function fill(connection: Connection): ScrubState {
+function rewrite(connection: Connection): ScrubState {
   const { db } = connection;
-  db.exec("PRAGMA secure_delete = ON");
-  const free = pragma(db, "freelist_count");
-  connection.write(() => {
-    db.exec("CREATE TABLE IF NOT EXISTS scrubbing (zeros BLOB)");
-    const pages = Math.min(free, FILL_PAGES);
-    const bytes = pages * (pragma(db, "page_size") - PAGE_OVERHEAD_BYTES);
-    if (free > 0) db.prepare("INSERT INTO scrubbing VALUES (zeroblob(?))").run(bytes);
-  });
-  return { phase: free > 0 ? "fill" : "empty" };
-}
-
-function empty(connection: Connection): ScrubState {
-  const { db } = connection;
-  return connection.write(() => {
-    const { changes } = db
-      .prepare("DELETE FROM scrubbing WHERE rowid = (SELECT max(rowid) FROM scrubbing)")
-      .run();
-    if (Number(changes) > 0) return { phase: "empty" };
-    db.exec("DROP TABLE scrubbing");
-    return { phase: "checkpoint" };
-  });
+  // Beyond the cache it would hold the whole database in memory; the file has no name (SQLite).
+  db.exec("PRAGMA secure_delete = ON; PRAGMA temp_store = FILE");
+  try {
+    db.exec("VACUUM");
+  } finally {
+    db.exec("PRAGMA temp_store = MEMORY");
+  }
+  return { phase: "checkpoint" };
 }
 
 function checkpoint(connection: Connection): ScrubState {
