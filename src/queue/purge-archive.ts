@@ -6,6 +6,7 @@
  * the old one reads on. A writer that still appends to the old one finds that its name leads elsewhere
  * and appends once more (done-archive.ts); what it brought before that is carried over.
  */
+import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import {
   type DurableFsSync,
@@ -15,9 +16,8 @@ import {
   unlinkIfThere,
 } from "../platform/durable-fs-sync.ts";
 import { isErrno } from "../platform/errno.ts";
-import { ulidTimeMs } from "../record/record-id.ts";
 import { decodeMembers, encodeMember } from "./archive-member.ts";
-import { isArchiveName, utcHour } from "./done-archive.ts";
+import { isArchiveName } from "./done-archive.ts";
 import { isLeftover, type QueueLayout } from "./layout.ts";
 import { copyWithout, holdsAny, isWanted, stretchHoldsAny, type Wanted } from "./purge-members.ts";
 
@@ -26,23 +26,19 @@ export interface PurgeFileParts {
   readonly layout: QueueLayout;
 }
 
-/** A record is archived after it was captured; ids may be ahead of the clock by a day. */
-const EARLIER_MS = 25 * 3_600_000;
-const HOUR_CHARS = "20260301-09".length;
 const TEMP_PREFIX = ".tmp-";
 
 /**
- * Works on one file between two yields.
+ * Works on one file between two yields. Looks at files of every hour: an id's time and a file's hour are
+ * two readings of clocks that were set in between.
  * @param ulids not empty
  * @throws the system error of the failing call; the file it was at is as it was
  */
 export function* purgeArchive(parts: PurgeFileParts, ulids: Wanted): Generator<void> {
   const { fs, layout } = parts;
   sweepTemps(parts, layout.doneDir);
-  const oldest = [...ulids].reduce((least, ulid) => (ulid < least ? ulid : least));
-  const fromHour = utcHour(Math.max(0, ulidTimeMs(oldest) - EARLIER_MS));
   for (const name of namesIn(fs, layout.doneDir)) {
-    if (!isArchiveName(name) || name.slice(0, HOUR_CHARS) < fromHour) continue;
+    if (!isArchiveName(name)) continue;
     rewriteWithout(fs, layout.doneDir, name, ulids);
     yield;
   }
@@ -58,13 +54,13 @@ export function rewriteWithout(
 ): boolean {
   const path = join(directory, name);
   if (factsIfThere(fs, path)?.kind !== "file" || !holdsAny(fs, path, ulids)) return false;
-  // The name of the segment or archive file keeps it from being anybody else's.
-  const temp = join(directory, `${TEMP_PREFIX}${[...ulids][0]}-000000000000`);
-  unlinkIfThere(fs, temp);
+  // Nobody else's: a purger that was stopped and replaced by another must not publish its half file.
+  const temp = join(directory, `${TEMP_PREFIX}${[...ulids][0]}-${randomBytes(6).toString("hex")}`);
   const from = fs.openRead(path);
   try {
     const copied = copyInto(fs, temp, { path, fd: from }, ulids);
     // Crash here: the old file, and a temp file that the next purge removes.
+    requireNamed(fs, path, from);
     if (copied.written === 0) {
       fs.unlink(temp);
       fs.unlink(path);
@@ -75,6 +71,15 @@ export function rewriteWithout(
     fs.close(from);
   }
   return true;
+}
+
+/** A second purger may have exchanged the file: what was copied is not what it leads to now. */
+function requireNamed(fs: DurableFsSync, path: string, fd: number): void {
+  const [named, copied] = [factsIfThere(fs, path), fs.factsOfDescriptor(fd)];
+  if (named?.ino === copied.ino && named.dev === copied.dev) return;
+  throw Object.assign(new Error("ESTALE: another process has exchanged the file"), {
+    code: "ESTALE",
+  });
 }
 
 function copyInto(
@@ -122,7 +127,7 @@ function carryOver(
   }
 }
 
-/** Only a purge makes temp files here, and only one runs. */
+/** Only a purge makes temp files here; one that is still at work meanwhile fails, and begins anew. */
 export function sweepTemps({ fs }: PurgeFileParts, directory: string): void {
   for (const name of namesIn(fs, directory)) {
     if (isLeftover(name) && name.startsWith(TEMP_PREFIX)) unlinkIfThere(fs, join(directory, name));

@@ -57,7 +57,13 @@ export function purgePending(parts: PurgeQueueParts, ulids: Wanted): string[] {
       held.push(ulid);
       continue;
     }
-    unlinkIfThere(fs, pendingPath(layout, ulid));
+    try {
+      unlinkIfThere(fs, pendingPath(layout, ulid));
+    } catch (error) {
+      // Held on, nobody could take it again before this process ends, not even this one.
+      claim.fail(claim.state);
+      throw error;
+    }
     claim.release();
   }
   syncIfThere(fs, layout.dir);
