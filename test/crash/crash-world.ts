@@ -14,6 +14,7 @@ import type { DurableFs } from "../../src/platform/durable-fs.ts";
 import type { DurableFsSync } from "../../src/platform/durable-fs-sync.ts";
 import { errnoOf } from "../../src/platform/errno.ts";
 import { type QueueLayout, queueLayout } from "../../src/queue/layout.ts";
+import type { ForgetOrder, ForgetOutcome, OrderTraces } from "../../src/store/forgetting.ts";
 import type { CommitItem, CommitResult, MemoryStore } from "../../src/store/memory-store.ts";
 import { memoryFs, memoryFsSync } from "./unsynced-fs.ts";
 
@@ -37,23 +38,40 @@ export class ShiftedClock implements Clock {
 /** Longer than any mark, leftover or wait of the queue stays young. */
 export const EVERYTHING_IS_OLD_MS = 2 * 3_600_000;
 
+/** What one transaction of a rig's store holds, a piece each. */
+export type StoreChange = CommitItem | ForgetOrder;
+
 /** Insert if absent, as the store's contract says; what it holds is durable. */
 export class DurableRows {
   readonly rows = new Map<string, CommitItem>();
   readonly aliases = new Map<string, string>();
-  /** What was kept, in order: committed again elsewhere it makes an equal store. */
-  readonly kept: CommitItem[] = [];
+  /** Ids that were forgotten → the order. */
+  readonly tombstones = new Map<string, string>();
+  /** What was kept, in order: done again elsewhere it makes an equal store. */
+  readonly kept: StoreChange[] = [];
 
-  constructor(items: Iterable<CommitItem> = []) {
-    this.commit([...items]);
+  constructor(changes: Iterable<StoreChange> = []) {
+    this.repeat(changes);
+  }
+
+  repeat(changes: Iterable<StoreChange>): void {
+    for (const change of changes) {
+      if ("ulids" in change) this.forget(change);
+      else this.commit([change]);
+    }
   }
 
   commit(items: readonly CommitItem[]): CommitResult {
     const inserted: string[] = [];
     const duplicates: { ulid: string; of: string }[] = [];
     const conflicts: CommitResult["conflicts"][number][] = [];
+    const forgotten: string[] = [];
     for (const item of items) {
       const { ulid } = item;
+      if (this.tombstones.has(ulid)) {
+        forgotten.push(ulid);
+        continue;
+      }
       const same = this.rows.get(this.aliases.get(ulid) ?? ulid);
       const keyed = same ? undefined : this.#ofKey(item);
       const there = same ?? keyed;
@@ -72,7 +90,24 @@ export class DurableRows {
         conflicts.push({ ulid, code, existing: there.ulid });
       }
     }
-    return { inserted, duplicates, conflicts, forgotten: [] };
+    return { inserted, duplicates, conflicts, forgotten };
+  }
+
+  /** Records without aliases and keys only. */
+  forget(order: ForgetOrder): ForgetOutcome {
+    const removed = order.ulids.filter((ulid) => this.rows.delete(ulid)).length;
+    for (const ulid of order.ulids) {
+      if (!this.tombstones.has(ulid)) this.tombstones.set(ulid, order.request);
+    }
+    this.kept.push(order);
+    return { removed };
+  }
+
+  tracesOf(request: string): OrderTraces {
+    const ulids = [...this.tombstones.keys()].filter(
+      (ulid) => this.tombstones.get(ulid) === request,
+    );
+    return { ulids, replayHashes: [] };
   }
 
   #ofKey(item: CommitItem): CommitItem | undefined {
@@ -91,19 +126,28 @@ export class DurableRows {
 }
 
 export type CommitBatch = MemoryStore["commitBatch"];
+export type Forget = MemoryStore["forget"];
 
 /** Everything that a rig replaces. */
 export interface Seams {
   readonly fs: DurableFs;
   readonly fsSync: DurableFsSync;
   readonly commitBatch: CommitBatch;
+  readonly forget: Forget;
   readonly clock: Clock;
   readonly events: Events;
 }
 
-/** The store as the ingester sees it: it uses these two and nothing else. */
-export function storeOf(commitBatch: CommitBatch): MemoryStore {
-  return { commitBatch, close: async () => {} } as Partial<MemoryStore> as MemoryStore;
+/** The store as ingester and purger see it: they use these and nothing else. */
+export function storeOf({ store }: CrashWorld, { commitBatch, forget }: Seams): MemoryStore {
+  const used: Partial<MemoryStore> = {
+    commitBatch,
+    forget,
+    tracesOf: async (request) => store.tracesOf(request),
+    scrub: async () => "clean",
+    close: async () => {},
+  };
+  return used as MemoryStore;
 }
 
 export function plainSeams(world: CrashWorld, clock: Clock = new ShiftedClock()): Seams {
@@ -111,10 +155,13 @@ export function plainSeams(world: CrashWorld, clock: Clock = new ShiftedClock())
     fs: memoryFs,
     fsSync: memoryFsSync,
     commitBatch: async (items) => world.store.commit(items),
+    forget: async (order) => world.store.forget(order),
     clock,
     events: silentEvents,
   };
 }
+
+export type ForgetStage = "asked" | "ordered" | "forgotten";
 
 /** What was said to the callers, and what therefore must be true. */
 export class Truth {
@@ -130,11 +177,26 @@ export class Truth {
   readonly damaged = new Map<string, Buffer>();
   /** Outcomes that nobody promised. */
   readonly broken: string[] = [];
+  /** Ids of an order to forget that was asked for: they may be there or not, whatever comes of it. */
+  readonly asked = new Set<string>();
+  /** Of an order that was acknowledged: nobody may be shown them. */
+  readonly ordered = new Set<string>();
+  /** Of an order that was said to be carried out: they may be nowhere. */
+  readonly forgotten = new Set<string>();
   onAcknowledged: (ulid: string, text: string) => void = () => {};
+  onForgetting: (stage: ForgetStage, ulids: readonly string[]) => void = () => {};
 
   acknowledge(ulid: string, text: string): void {
     this.acknowledged.set(ulid, text);
     this.onAcknowledged(ulid, text);
+  }
+
+  forgetting(stage: ForgetStage, ulids: readonly string[]): void {
+    for (const ulid of ulids) {
+      this[stage].add(ulid);
+      this.acknowledged.delete(ulid);
+    }
+    this.onForgetting(stage, ulids);
   }
 
   /** Notes a failed capture, and whether it failed as promised. */

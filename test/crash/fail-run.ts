@@ -19,6 +19,7 @@ import { capture, drain, queueOf } from "./operation-steps.ts";
 import type { Operation } from "./operations.ts";
 import {
   judgeArchive,
+  judgeForgotten,
   judgeRecords,
   judgeRefused,
   judgeVisible,
@@ -70,6 +71,7 @@ function judgeAtOnce(world: CrashWorld, failing: FailingSeams): Violation[] {
     ...world.truth.broken.map((what): Violation => ({ kind: "outcome", what })),
     ...judgeVisible(world, found),
     ...judgeRecords(world, found),
+    ...judgeForgotten(world, found),
     ...judgeRefused(world),
     ...open.map((what): Violation => ({ kind: "descriptor", what })),
     ...(repeated > 0 ? [{ kind: "fsync", what: `${repeated} repeated` } as const] : []),
@@ -92,8 +94,10 @@ async function judgeLater(world: CrashWorld, operation: Operation): Promise<Viol
   }
   // Everything is in the store or in quarantine now, once, and what was refused is nowhere.
   await drain(world, plainSeams(world, new ShiftedClock(EVERYTHING_IS_OLD_MS)));
+  truth.forgetting("forgotten", [...truth.ordered]);
   const found = lookAround(world);
   violations.push(...judgeRecords(world, found), ...judgeRefused(world));
+  violations.push(...judgeForgotten(world, found));
   if (found.pending.size + found.spilled.size > 0) {
     violations.push({ kind: "left behind", what: [...found.pending.keys()].join() });
   }

@@ -50,6 +50,7 @@ export class FailingSeams {
       fs: this.#wrap(base.fs, true),
       fsSync: this.#wrap(base.fsSync, false),
       commitBatch: this.#wrapOne("commitBatch", base.commitBatch, true) as Seams["commitBatch"],
+      forget: this.#wrapOne("forget", base.forget, true) as Seams["forget"],
     };
   }
 
@@ -145,7 +146,7 @@ export class FailingSeams {
 function plan(method: string, fault: StepFault | undefined): { before?: Error; after?: Error } {
   if (!fault || fault.kind === "delay" || fault.kind === "short write") return {};
   const kind = fault.kind === "answer lost" ? "EIO" : fault.kind;
-  const error = method === "commitBatch" ? storeAway() : systemError(kind);
+  const error = method === "commitBatch" || method === "forget" ? storeAway() : systemError(kind);
   // A descriptor whose number is lost could never be closed by anybody.
   if (fault.kind === "answer lost" && !method.startsWith("open")) return { after: error };
   return method === "close" ? { after: error } : { before: error };

@@ -69,7 +69,7 @@ export async function drain(world: CrashWorld, seams: Seams): Promise<void> {
     batchRecordsMax: BATCH_RECORDS,
     pollMs: 1_000_000,
     random: () => 0,
-    openStore: async () => storeOf(seams.commitBatch),
+    openStore: async () => storeOf(world, seams),
     onReport: () => {},
   });
   try {

@@ -11,6 +11,7 @@ import { returnFromQuarantine } from "../../src/queue/quarantine-return.ts";
 import { recover } from "../../src/queue/recover.ts";
 import { generateUlid } from "../../src/record/record-id.ts";
 import { type CrashWorld, plainSeams, type Seams, ShiftedClock } from "./crash-world.ts";
+import { forgetCarriedOut, forgetOrdered } from "./forget-operations.ts";
 import {
   backlog,
   capture,
@@ -281,6 +282,8 @@ export const OPERATIONS: readonly Operation[] = [
   auditRotation,
   rebuildOfStore,
   recovery,
+  forgetOrdered,
+  forgetCarriedOut,
 ];
 
 /** @throws TypeError for a name that the catalogue does not hold */

@@ -120,6 +120,7 @@ export function judgeRecords(world: CrashWorld, found: Found): Violation[] {
   for (const ulid of found.ledger) {
     const known =
       store.textOf(ulid) !== undefined ||
+      store.tombstones.has(ulid) ||
       found.pending.has(ulid) ||
       found.spilled.has(ulid) ||
       found.quarantined.has(ulid) ||
@@ -158,6 +159,38 @@ export function judgeLedger({ truth }: CrashWorld, found: Found): Violation[] {
     if (waiting || found.dropped.has(ulid) || found.ledger.has(ulid)) return [];
     return [{ kind: "ledger", what: `${ulid} left without its line` }];
   });
+}
+
+/** Forgotten records that are somewhere, and ordered ones that nothing hides. */
+export function judgeForgotten({ truth, store, layout }: CrashWorld, found: Found): Violation[] {
+  const hidden = orderedIn(layout.forgetDir);
+  return [...truth.ordered, ...truth.forgotten].flatMap((ulid): Violation[] => {
+    const places = {
+      store: store.textOf(ulid) !== undefined,
+      pending: found.pending.has(ulid),
+      spilled: found.spilled.has(ulid),
+      quarantined: found.quarantined.has(ulid),
+      // Read by a rebuild alone, which knows of tombstones.
+      archived: truth.forgotten.has(ulid) && found.archived.has(ulid),
+    };
+    const there = Object.entries(places).flatMap(([place, is]) => (is ? [place] : []));
+    const isShown = truth.forgotten.has(ulid) || !hidden.has(ulid);
+    if (there.length === 0 || !isShown) return [];
+    return [{ kind: "came back", what: `${ulid}: ${there.join()}` }];
+  });
+}
+
+/** Ids in whole orders. */
+function orderedIn(dir: string): Set<string> {
+  const ids = namesIn(dir).flatMap((name): string[] => {
+    if (!name.endsWith(".json")) return [];
+    try {
+      return JSON.parse(bytesOf(join(dir, name)).toString("utf8")).ulids;
+    } catch {
+      return []; // torn
+    }
+  });
+  return new Set(ids);
 }
 
 /** A capture of which nothing was stored, they said. */

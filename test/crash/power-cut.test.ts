@@ -83,6 +83,10 @@ describe("the power-cut rig catches", () => {
     ["an unlink before the segment is synced", "spill", segmentNotSynced, ["torn", "lost"]],
     ["an overflow directory that is not synced", "spill", directorySyncLeftOut, ["lost"]],
     ["a drop before its audit line is synced", "drop", auditNotSynced, ["lost"]],
+    ["an order whose name is not synced", "order to forget", directorySyncLeftOut, ["came back"]],
+    ["an order whose bytes are not synced", "order to forget", fileSyncLeftOut, ["came back"]],
+    ["a purge whose directories are not synced", "forget", directorySyncLeftOut, ["came back"]],
+    ["a purge whose new files are not synced", "forget", fileSyncLeftOut, ["not archived"]],
     ["a ledger that is not synced", "capture, then ingest", ledgerNotSynced, ["ledger"]],
   ])(
     "Q1: %s",

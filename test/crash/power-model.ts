@@ -8,11 +8,12 @@
  * files' bytes. A rename inside a directory is one change; across two directories it is two.
  */
 import { createHash } from "node:crypto";
-import type { CommitItem } from "../../src/store/memory-store.ts";
+import type { StoreChange } from "./crash-world.ts";
 import type {
   ContentChange,
   DirectoryNode,
   FileNode,
+  ForgetNotice,
   NamesChange,
   PowerTrace,
   Span,
@@ -28,9 +29,11 @@ export interface CrashFile {
 export interface CrashState {
   readonly directories: readonly string[];
   readonly files: readonly CrashFile[];
-  readonly rows: readonly CommitItem[];
+  readonly rows: readonly StoreChange[];
   /** Receipts that were given before the cut: id → text. */
   readonly acknowledged: ReadonlyMap<string, string>;
+  /** What was said of orders to forget before the cut. */
+  readonly notices: readonly ForgetNotice[];
   readonly tick: number;
   /** Equal for states that no program can tell apart. */
   readonly key: string;
@@ -168,13 +171,18 @@ function stateOf(trace: PowerTrace, tick: number, decide: Decide): CrashState {
     .flatMap(({ items }) => items);
   const receipts = trace.receipts.filter(({ at }) => at < tick);
   const acknowledged = new Map(receipts.map(({ ulid, text }) => [ulid, text]));
+  const notices = trace.notices.filter(({ at }) => at < tick);
   return {
     directories,
     files,
     rows,
     acknowledged,
+    notices,
     tick,
-    key: keyOf(directories, files, rows, acknowledged),
+    key: keyOf(directories, files, rows, [
+      ...acknowledged.keys(),
+      ...notices.map(({ stage }) => stage),
+    ]),
   };
 }
 
@@ -252,8 +260,8 @@ function applied(before: Buffer, { kind, at, bytes }: ContentChange): Buffer {
 function keyOf(
   directories: readonly string[],
   files: readonly CrashFile[],
-  rows: readonly CommitItem[],
-  acknowledged: ReadonlyMap<string, string>,
+  rows: readonly StoreChange[],
+  said: readonly string[],
 ): string {
   const hash = createHash("sha1");
   const part = (kind: string, text: string | Buffer) => hash.update(`\0${kind}\0`).update(text);
@@ -263,7 +271,8 @@ function keyOf(
     part("file", paths.join("\0"));
     part("bytes", bytes);
   }
-  for (const ulid of rows.map((row) => row.ulid).sort()) part("row", ulid);
-  for (const ulid of [...acknowledged.keys()].sort()) part("receipt", ulid);
+  const ids = rows.map((row) => ("ulids" in row ? row.request : row.ulid));
+  for (const id of ids.sort()) part("row", id);
+  for (const one of [...said].sort()) part("said", one);
   return hash.digest("hex");
 }

@@ -7,7 +7,6 @@
  */
 import { linkSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { CommitItem } from "../../src/store/memory-store.ts";
 import type { Sabotage } from "./broken-variants.ts";
 import {
   type CrashWorld,
@@ -15,6 +14,7 @@ import {
   EVERYTHING_IS_OLD_MS,
   plainSeams,
   ShiftedClock,
+  type StoreChange,
   Truth,
   worldAt,
 } from "./crash-world.ts";
@@ -22,6 +22,7 @@ import { drain } from "./operation-steps.ts";
 import type { Operation } from "./operations.ts";
 import {
   judgeArchive,
+  judgeForgotten,
   judgeLedger,
   judgeRecords,
   judgeVisible,
@@ -60,6 +61,7 @@ export async function cutPower(
   const world = worldAt(newHome(scratch));
   await operation.prepare(world);
   const before = new Map(world.truth.acknowledged);
+  const orderedBefore = [...world.truth.ordered];
   const rowsBefore = [...world.store.kept];
   const trace = new PowerTrace(world, plainSeams(world));
   await operation.run(world, sabotage(trace.seams, world));
@@ -71,7 +73,15 @@ export async function cutPower(
     if (states >= bounds.statesMax) break;
     states++;
     const second = states % bounds.secondCutEvery === 0 ? random : undefined;
-    const parts: StateParts = { scratch, operation, state, before, rowsBefore, world };
+    const parts: StateParts = {
+      scratch,
+      operation,
+      state,
+      before,
+      orderedBefore,
+      rowsBefore,
+      world,
+    };
     const found = await tryState(parts, second);
     if (second) secondCuts++;
     violations.push(...found.map((violation) => ({ ...violation, tick: state.tick })));
@@ -85,7 +95,8 @@ interface StateParts {
   readonly operation: Operation;
   readonly state: CrashState;
   readonly before: ReadonlyMap<string, string>;
-  readonly rowsBefore: readonly CommitItem[];
+  readonly orderedBefore: readonly string[];
+  readonly rowsBefore: readonly StoreChange[];
   /** The world of the recorded run: what was given in and what was damaged. */
   readonly world: CrashWorld;
 }
@@ -98,7 +109,11 @@ async function tryState(
   const { operation, state, rowsBefore } = parts;
   const world = restored(parts, state, [...rowsBefore, ...state.rows]);
   const found = lookAround(world);
-  const violations = [...judgeVisible(world, found), ...judgeRecords(world, found)];
+  const violations = [
+    ...judgeVisible(world, found),
+    ...judgeRecords(world, found),
+    ...judgeForgotten(world, found),
+  ];
   if (operation.archives) {
     violations.push(...judgeArchive(world, found), ...judgeLedger(world, found));
   }
@@ -125,13 +140,16 @@ async function finish(
   clock: ShiftedClock,
 ): Promise<Violation[]> {
   await drain(world, plainSeams(world, clock));
+  const { truth } = world;
+  // The drain has carried out whatever was ordered.
+  truth.forgetting("forgotten", [...truth.ordered]);
   const found = lookAround(world);
-  const violations = judgeRecords(world, found);
+  const violations = [...judgeRecords(world, found), ...judgeForgotten(world, found)];
   if (operation.archives) violations.push(...judgeArchive(world, found));
   if (found.pending.size + found.spilled.size > 0) {
     violations.push({ kind: "left behind", what: [...found.pending.keys()].join() });
   }
-  for (const what of world.truth.broken) violations.push({ kind: "outcome", what });
+  for (const what of truth.broken) violations.push({ kind: "outcome", what });
   return violations;
 }
 
@@ -139,7 +157,7 @@ async function finish(
 function restored(
   parts: StateParts,
   { directories, files }: CrashState,
-  rows: readonly CommitItem[],
+  rows: readonly StoreChange[],
 ): CrashWorld {
   const home = newHome(parts.scratch);
   for (const path of directories) mkdirSync(join(home, path), { recursive: true });
@@ -154,6 +172,8 @@ function restored(
   for (const [ulid, text] of [...parts.before, ...parts.state.acknowledged]) {
     truth.acknowledged.set(ulid, text);
   }
+  truth.forgetting("ordered", parts.orderedBefore);
+  for (const { stage, ulids } of parts.state.notices) truth.forgetting(stage, ulids);
   return worldAt(home, new DurableRows(rows), truth);
 }
 

@@ -9,8 +9,7 @@ import { lstatSync, readdirSync, readFileSync } from "node:fs";
 import { basename, dirname, join, sep } from "node:path";
 import type { DurableFs } from "../../src/platform/durable-fs.ts";
 import type { DurableFsSync } from "../../src/platform/durable-fs-sync.ts";
-import type { CommitItem } from "../../src/store/memory-store.ts";
-import type { CrashWorld, Seams } from "./crash-world.ts";
+import type { CrashWorld, ForgetStage, Seams, StoreChange } from "./crash-world.ts";
 
 /** A stretch of time between two ticks of the trace. */
 export interface Span {
@@ -53,13 +52,20 @@ export interface DirectoryNode {
 export type TraceNode = FileNode | DirectoryNode;
 
 export interface Commit extends Span {
-  readonly items: readonly CommitItem[];
+  readonly items: readonly StoreChange[];
 }
 
 export interface Receipt {
   readonly at: number;
   readonly ulid: string;
   readonly text: string;
+}
+
+/** What was said of an order to forget. */
+export interface ForgetNotice {
+  readonly at: number;
+  readonly stage: ForgetStage;
+  readonly ulids: readonly string[];
 }
 
 /** Numbers that write-file-atomic puts behind its temp names; any will do. */
@@ -69,6 +75,7 @@ export class PowerTrace {
   readonly root: DirectoryNode;
   readonly commits: Commit[] = [];
   readonly receipts: Receipt[] = [];
+  readonly notices: ForgetNotice[] = [];
   readonly seams: Seams;
   readonly #home: string;
   readonly #open = new Map<number, TraceNode>();
@@ -90,7 +97,16 @@ export class PowerTrace {
         this.commits.push({ ...commit, items: items.filter(({ ulid }) => kept.includes(ulid)) });
         return result;
       },
+      forget: async (order) => {
+        const commit: Commit = { ...this.#begin(), items: [order] };
+        const result = await base.forget(order);
+        this.#end(commit);
+        this.commits.push(commit);
+        return result;
+      },
     };
+    world.truth.onForgetting = (stage, ulids) =>
+      this.notices.push({ at: this.#next(), stage, ulids });
     world.truth.onAcknowledged = (ulid, text) =>
       this.receipts.push({ at: this.#next(), ulid, text });
   }

@@ -60,7 +60,7 @@ function newRows({ store }: CrashWorld): StoreRebuild {
       store.rows.clear();
       store.aliases.clear();
       store.kept.length = 0;
-      store.commit(made.kept);
+      store.repeat(made.kept);
       return "kept in memory";
     },
     discard: () => {},
