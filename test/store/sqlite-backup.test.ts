@@ -10,6 +10,11 @@ import { freshStoreFile, openRaw, openSqlite } from "./open-sqlite.ts";
 /** Enough for several steps of the copy. */
 const COUNT = 4_000;
 
+/** Pages a step, as backup.ts has it. */
+const STEP_PAGES = 256;
+/** Commits before the copy can have been reported as done. */
+const AT_ONCE = 5;
+
 const items = (from: number, count: number) =>
   Array.from({ length: count }, (_, n) => committerItem(from + n));
 
@@ -34,20 +39,32 @@ it("S7: commits during the copy neither wait for it, nor start it anew, nor get 
   let committed = COUNT;
   let writing: Promise<unknown> = Promise.resolve();
   const left: number[] = [];
+  let pages = 0;
   const write = async () => {
     await store.commitBatch(items(committed, 1));
     committed++;
   };
-  await store.copyTo(copy, {
+  let isOver = false;
+  const copying = store.copyTo(copy, {
     onProgress: (done, total) => {
+      pages = total;
       left.push(total - done);
       writing = writing.then(write);
     },
   });
+  const ended = copying.finally(() => {
+    isOver = true;
+  });
+  // The snapshot is taken by the call itself; its end can not be heard of before these are committed.
+  for (let n = 0; n < AT_ONCE; n++) await write();
+  expect(isOver).toBe(false);
+  await ended;
   await writing;
-  expect(left.length).toBeGreaterThan(3);
+  expect(pages).toBeGreaterThan(3 * STEP_PAGES);
+  // A thread copies: while this one commits, several steps may come as one report.
+  expect(left.at(-1)).toBe(0);
   expect(left).toEqual(left.toSorted((one, other) => other - one));
-  expect(committed).toBe(COUNT + left.length);
+  expect(committed).toBe(COUNT + AT_ONCE + left.length);
   expect(await recordsIn(copy)).toBe(COUNT);
   expect((await store.stats()).records).toBe(committed);
 });
