@@ -77,6 +77,7 @@ function describe(output: Output, status: StatusReport): void {
   entry("", `at most ${queue.max_records} pending, then ${WHEN_FULL[queue.overflow]}`);
   entry("", `${queue.spilled} spilled`);
   entry("", `${queue.quarantined} in quarantine`);
+  if (queue.forgetting > 0) entry("", `${counted(queue.forgetting, "order")} to forget under way`);
   const { leader, last_batch: last, delayed } = ingester;
   const since = leader === null ? "" : ` since ${shortTime(leader.since)}`;
   entry("ingester", leader === null ? "no process drains" : `process ${leader.pid}${since}`);

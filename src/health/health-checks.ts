@@ -7,6 +7,7 @@ import type { StatusReport } from "../memory/memory.ts";
 import { judgeBacklog } from "./check-backlog.ts";
 import { type ConfigurationFacts, checkConfiguration } from "./check-configuration.ts";
 import { checkFileSystem } from "./check-file-system.ts";
+import { judgeForgetting } from "./check-forgetting.ts";
 import { checkFreeSpace } from "./check-free-space.ts";
 import { judgeHooks } from "./check-hooks.ts";
 import { judgeLease } from "./check-lease.ts";
@@ -57,5 +58,6 @@ export function queueChecks(ask: () => Promise<QueueStatus>): NamedCheck[] {
     { name: "ingester", run: async () => judgeLease(await status()) },
     { name: "backlog", run: async () => judgeBacklog(await status()) },
     { name: "quarantine", run: async () => judgeQuarantine(await status()) },
+    { name: "forgetting", run: async () => judgeForgetting(await status()) },
   ];
 }

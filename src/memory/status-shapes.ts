@@ -53,6 +53,10 @@ export interface StatusReport {
     quarantined: number;
     /** Records in overflow segments, still to be ingested. */
     spilled: number;
+    /** Orders to forget that are not carried out yet. */
+    forgetting: number;
+    /** Milliseconds; null when there is none. */
+    oldest_forgetting_age_ms: number | null;
     /** The limit on pending records, and what happens beyond it. */
     max_records: number;
     overflow: "spill" | "reject" | "drop-oldest";

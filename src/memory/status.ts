@@ -31,16 +31,19 @@ const WHEN_FULL: Readonly<Record<StatusReport["queue"]["overflow"], string>> = {
 };
 /** A backlog this old means that nobody drains. */
 export const BACKLOG_OLD_MS = 60_000;
+/** An order to forget this old is held up by something. */
+export const FORGETTING_OLD_MS = 5 * 60_000;
 
 export async function statusReport(
   parts: StatusParts,
   counts: CaptureCounts,
 ): Promise<StatusReport> {
   const nowMs = parts.clock.nowMs();
-  const [{ pending, segments }, bytes, quarantined, ingester, store] = await Promise.all([
+  const [{ pending, segments }, bytes, quarantined, orders, ingester, store] = await Promise.all([
     queued(parts),
     parts.view.pendingBytes(),
     quarantineNames(parts.fs, parts.queue.layout),
+    parts.forgets.requests(),
     parts.ingester(),
     storeStatus(parts),
   ]);
@@ -62,6 +65,8 @@ export async function statusReport(
       age_histogram: ageHistogram(ages),
       quarantined: quarantined.length,
       spilled: segments.reduce((sum, { count }) => sum + count, 0),
+      forgetting: orders.length,
+      oldest_forgetting_age_ms: orders[0] === undefined ? null : ageOf(orders[0], nowMs),
       max_records: parts.maxRecords,
       overflow: parts.overflow,
     },
@@ -134,6 +139,9 @@ function reasonsOf(report: Omit<StatusReport, "state" | "reasons">): string[] {
   if (queue.quarantined > 0) {
     const records = queue.quarantined === 1 ? "1 record is" : `${queue.quarantined} records are`;
     reasons.push(`${records} in quarantine; see \`memspool quarantine list\`.`);
+  }
+  if ((queue.oldest_forgetting_age_ms ?? 0) > FORGETTING_OLD_MS) {
+    reasons.push("An order to forget is not carried out; see `memspool doctor`.");
   }
   if (hookFailsNow(hooks)) {
     reasons.push(`The last hook could not capture (${hooks.last_failure_code}); see the doctor.`);

@@ -39,6 +39,8 @@ describe("status", () => {
           age_histogram: [],
           quarantined: 2,
           spilled: 7,
+          forgetting: 3,
+          oldest_forgetting_age_ms: 1_000,
           max_records: 500,
           overflow: "drop-oldest",
         },
@@ -65,6 +67,7 @@ describe("status", () => {
       "at most 500 pending, then the oldest are dropped",
       "7 spilled",
       "2 in quarantine",
+      "3 orders to forget under way",
       "process 77",
     ]) {
       expect(stdout).toContain(text);

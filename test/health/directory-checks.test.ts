@@ -230,6 +230,7 @@ it("H1: all checks together, with the parts' answers through ports", async () =>
     "ingester",
     "backlog",
     "quarantine",
+    "forgetting",
   ]);
   expect(report.checks.find(({ name }) => name === "quarantine")?.status).toBe("degraded");
   expect(statusCalls).toBe(1);

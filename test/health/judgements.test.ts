@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { judgeBacklog } from "../../src/health/check-backlog.ts";
 import { checkConfiguration } from "../../src/health/check-configuration.ts";
 import { judgeFileSystem } from "../../src/health/check-file-system.ts";
+import { judgeForgetting } from "../../src/health/check-forgetting.ts";
 import { judgeFreeSpace } from "../../src/health/check-free-space.ts";
 import { judgeLease } from "../../src/health/check-lease.ts";
 import { judgeQuarantine } from "../../src/health/check-quarantine.ts";
@@ -34,6 +35,25 @@ describe("configuration", () => {
       detail: "set: project (environment)",
     });
     expect(checkConfiguration({ set: {}, warnings: ["x is ignored"] }).status).toBe("degraded");
+  });
+});
+
+describe("forgetting", () => {
+  it("H1: an order that is held up for minutes is degraded, and says what to close or start", () => {
+    const leader = { pid: 7, host: "h", since: "2026-03-01T09:30:00.000Z" };
+    const order = (oldest_forgetting_age_ms: number, ingester = {}) =>
+      judgeForgetting(status({ forgetting: 2, oldest_forgetting_age_ms }, ingester));
+    expect(judgeForgetting(status({})).detail).toBe("nothing is to be forgotten");
+    expect(order(300_000)).toEqual({
+      name: "forgetting",
+      status: "ok",
+      detail: "2 orders are being carried out, the oldest for 5 min",
+    });
+    expect(order(300_001, { leader })).toMatchObject({
+      status: "degraded",
+      advice: expect.stringContaining("End it"),
+    });
+    expect(order(300_001, { leader: null }).advice).toContain("memspool drain");
   });
 });
 

@@ -1,7 +1,10 @@
 import { statSync, writeFileSync } from "node:fs";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { MemspoolError } from "../../src/errors.ts";
-import { ageHistogram, BACKLOG_OLD_MS } from "../../src/memory/status.ts";
+import { ageHistogram, BACKLOG_OLD_MS, FORGETTING_OLD_MS } from "../../src/memory/status.ts";
+import { nodeDurableFsSync } from "../../src/platform/durable-fs-sync.ts";
+import { placeOrder } from "../../src/queue/forget-order.ts";
+import { generateUlid, ulidTimeMs } from "../../src/record/record-id.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { IDLE, MemoryBench, storeIsAway } from "../support/memory-bench.ts";
 
@@ -34,6 +37,8 @@ describe("status", () => {
         ],
         quarantined: 0,
         spilled: 0,
+        forgetting: 0,
+        oldest_forgetting_age_ms: null,
         max_records: 10_000,
         overflow: "spill",
       },
@@ -189,6 +194,23 @@ describe("status", () => {
       "The ingester waits after a failure (STORE_UNAVAILABLE).",
       "2 records are in quarantine; see `memspool quarantine list`.",
     ]);
+  });
+
+  it("R1: counts orders to forget, and is degraded when one is held up", async () => {
+    const request = generateUlid();
+    const clock = new ManualClock(ulidTimeMs(request));
+    const bench = await MemoryBench.open({ clock });
+    const ulids = await bench.capture("to forget");
+    placeOrder(nodeDurableFsSync, bench.layout, { request, at: "", reason: "", ulids });
+    clock.advance(FORGETTING_OLD_MS);
+    const status = await bench.memory.status();
+    const age = { forgetting: 1, oldest_forgetting_age_ms: FORGETTING_OLD_MS };
+    expect(status.queue).toMatchObject(age);
+    expect(status.reasons.join()).not.toContain("forget");
+    clock.advance(1);
+    const { state, reasons } = await bench.memory.status();
+    expect(state).toBe("degraded");
+    expect(reasons).toContain("An order to forget is not carried out; see `memspool doctor`.");
   });
 
   it("R1: is failing after a capture that the disk refused, until one succeeds", async () => {

@@ -295,6 +295,8 @@ export function okStatus(): StatusReport {
       age_histogram: [],
       quarantined: 0,
       spilled: 0,
+      forgetting: 0,
+      oldest_forgetting_age_ms: null,
       max_records: 10_000,
       overflow: "spill",
     },
