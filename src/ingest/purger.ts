@@ -29,6 +29,7 @@ import {
   purgeTemps,
   quarantinedRepetitions,
 } from "../queue/purge-queue.ts";
+import { queuedEnvelopes } from "../queue/queued-envelopes.ts";
 import type { Envelope } from "../record/envelope.ts";
 import { FORGET_BATCH_COUNT_MAX } from "../store/forgetting.ts";
 import type { MemoryStore } from "../store/memory-store.ts";
@@ -147,7 +148,13 @@ export class Purger {
   async #purge(order: OrderFile, run: PurgeRun): Promise<boolean> {
     if (this.#purged.has(order.request)) return true;
     const store = await run.openStore();
-    await this.#forgetIn(store, order, order.ulids, run);
+    const queued = new Map<string, string>();
+    const { fs, layout } = this.#parts;
+    for (const { ulid, record, sha256 } of queuedEnvelopes(fs, layout, new Set(order.ulids))) {
+      const hash = replayHash(record, sha256);
+      if (hash !== undefined) queued.set(ulid, hash);
+    }
+    await this.#forgetIn(store, order, order.ulids, run, queued);
     const hashes = new Set((await store.tracesOf(order.request)).replayHashes);
     const isRepetition = ({ record, sha256 }: Envelope) =>
       hashes.has(replayHash(record, sha256) ?? "");
@@ -180,10 +187,11 @@ export class Purger {
     { request, at: forgottenAt, reason }: OrderFile,
     ulids: readonly string[],
     { isStopping, onProgress }: PurgeRun,
+    replayHashes: ReadonlyMap<string, string> = new Map(),
   ): Promise<void> {
     for (let from = 0; from < ulids.length; from += FORGET_BATCH_COUNT_MAX) {
       const batch = ulids.slice(from, from + FORGET_BATCH_COUNT_MAX);
-      await store.forget({ request, ulids: batch, forgottenAt, reason });
+      await store.forget({ request, ulids: batch, forgottenAt, reason, replayHashes });
       onProgress?.(from + batch.length, ulids.length);
       await nextTurn();
       if (isStopping()) return;

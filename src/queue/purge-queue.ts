@@ -195,7 +195,8 @@ function contentOf(fs: DurableFsSync, path: string, bytesMax: number): Buffer | 
   }
 }
 
-function envelopeAt(fs: DurableFsSync, path: string, ulid: string): Envelope | undefined {
+/** undefined for what is gone, or no whole envelope of this id. */
+export function envelopeAt(fs: DurableFsSync, path: string, ulid: string): Envelope | undefined {
   const bytes = contentOf(fs, path, ENVELOPE_BYTES_MAX);
   return bytes && envelopeIn(bytes, ulid);
 }

@@ -38,6 +38,8 @@ export interface ForgetOrder {
   /** ISO 8601. */
   readonly forgottenAt: string;
   readonly reason: string;
+  /** {@link replayHash}es by id, of records that may not be in the store yet. */
+  readonly replayHashes?: ReadonlyMap<string, string>;
 }
 
 /** Ids in one transaction. */

@@ -272,4 +272,15 @@ describe("what comes afterwards", () => {
     expect(done).toEqual(orders.map(({ request }) => request));
     expect(at.left()).toEqual([]);
   });
+
+  it("S6: a pending repetition of a pending record is refused once its twin was forgotten", async () => {
+    const at = await scene();
+    const [first, second] = await at.capture(marked(`${MARK}same`), marked(`${MARK}same`));
+    at.order(first as string);
+    await at.run();
+    await at.ingest();
+    const store = await at.store();
+    expect((await store.lookup([second as string])).get(second as string)?.state).toBe("forgotten");
+    expect(at.left()).toEqual([]);
+  });
 });

@@ -34,7 +34,7 @@ export function forgetRecords(connection: Connection, order: ForgetOrder): Forge
   let terms = 0;
   let aliases = 0;
   const content: MemoryRecord[] = [];
-  const hashes = new Map<string, string>();
+  const hashes = new Map(order.replayHashes);
   for (const row of records) {
     const record = recordOf(row);
     if (record !== undefined) content.push(record);
