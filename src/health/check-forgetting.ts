@@ -1,8 +1,9 @@
 /** Whether orders to forget are carried out. Pure. */
 import type { HealthCheck, StatusReport } from "../memory/memory.ts";
-import { FORGETTING_OLD_MS } from "../memory/status.ts";
 import { degraded, ok } from "./check-result.ts";
 
+/** As the status has it. */
+export const FORGETTING_AGE_MS_MAX = 5 * 60_000;
 const MINUTE_MS = 60_000;
 
 export function judgeForgetting(status: Pick<StatusReport, "ingester" | "queue">): HealthCheck {
@@ -11,7 +12,7 @@ export function judgeForgetting(status: Pick<StatusReport, "ingester" | "queue">
   if (forgetting === 0 || ageMs === null) return ok(name, "nothing is to be forgotten");
   const orders = forgetting === 1 ? "1 order is" : `${forgetting} orders are`;
   const since = `${orders} being carried out, the oldest for ${Math.floor(ageMs / MINUTE_MS)} min`;
-  if (ageMs <= FORGETTING_OLD_MS) return ok(name, since);
+  if (ageMs <= FORGETTING_AGE_MS_MAX) return ok(name, since);
   return degraded(
     name,
     since,
