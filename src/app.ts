@@ -34,6 +34,7 @@ import { systemClock } from "./platform/clock.ts";
 import { nodeDurableFs } from "./platform/durable-fs.ts";
 import { nodeDurableFsSync } from "./platform/durable-fs-sync.ts";
 import { errnoOf } from "./platform/errno.ts";
+import { endDespiteStuckThreads } from "./platform/stuck-threads.ts";
 import { CaptureQueue } from "./queue/capture-queue.ts";
 import { ensureQueueDirectories } from "./queue/directories.ts";
 import type { QueueLayout } from "./queue/layout.ts";
@@ -206,7 +207,7 @@ export async function serve(config: Config): Promise<number> {
   // A client that never initialises must not keep old records waiting.
   const late = setTimeout(() => app.startIngest(), INITIALIZE_WAIT_MS);
   late.unref();
-  return serveStdio({
+  const exitCode = await serveStdio({
     memory: app.memory,
     events: app.events,
     version: MEMSPOOL_VERSION,
@@ -217,6 +218,8 @@ export async function serve(config: Config): Promise<number> {
     },
     close: () => app.close(),
   });
+  endDespiteStuckThreads();
+  return exitCode;
 }
 
 /** `memspool restore`. Opens nothing in the data directory itself, which may be half restored. */

@@ -14,6 +14,7 @@ import { Worker } from "node:worker_threads";
 import type { Events } from "../events/catalogue.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { DurableFsSync } from "../platform/durable-fs-sync.ts";
+import { noteStuckThread } from "../platform/stuck-threads.ts";
 import type { QueueLayout } from "../queue/layout.ts";
 import { Election } from "./election.ts";
 import type { FromIngestWorker, IngestWorkerData, ToIngestWorker } from "./ingest-messages.ts";
@@ -159,14 +160,17 @@ export class IngestHost {
 }
 
 /** Asks the worker to finish, and resolves when it has, or when there is nothing left to wait for. */
-async function ended(worker: Worker): Promise<void> {
+export async function ended(worker: Worker): Promise<void> {
   const timers: NodeJS.Timeout[] = [];
   const later = (act: () => void, ms: number) => timers.push(setTimeout(act, ms));
   await new Promise<void>((resolve) => {
     worker.once("exit", () => resolve());
     worker.postMessage({ type: "stop" } satisfies ToIngestWorker);
     later(() => void worker.terminate(), STOP_MS);
-    later(resolve, STOP_MS + TERMINATE_MS);
+    later(() => {
+      noteStuckThread(worker);
+      resolve();
+    }, STOP_MS + TERMINATE_MS);
   });
   for (const timer of timers) clearTimeout(timer);
 }

@@ -6,6 +6,7 @@
  */
 import { setTimeout as delay } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
+import { noteStuckThread } from "../platform/stuck-threads.ts";
 import type { StoreReply, StoreRequest, StoreWorkerData } from "./store-protocol.ts";
 
 export interface StoreWorkerListeners {
@@ -47,7 +48,7 @@ export function storeWorkerAt(url: URL, data: StoreWorkerData): StartStoreWorker
         worker.postMessage({ kind: "close" } satisfies StoreRequest);
         if (await settlesWithin(ended, closeMs)) return;
         // A thread inside a native call ends when the call returns; nobody waits for that.
-        await settlesWithin(worker.terminate(), closeMs);
+        if (!(await settlesWithin(worker.terminate(), closeMs))) noteStuckThread(worker);
       },
     };
   };
