@@ -8,7 +8,7 @@ Keep the user's own words in surface; put a summary or likely question into cue.
 
 Recall before you answer:
 - at the start of a conversation: memory_recent;
-- when a question may depend on something said before: memory_search with the words the text would contain. Try other words before you conclude that nothing is known;
+- when a question may depend on something said before: memory_search with the question in plain words, names and dates included; context shows the turns around a hit. Try other words before you conclude that nothing is known;
 - a snippet is only a part: read the whole with memory_get before you quote it or rely on it.
 
 Corrections: capture the new text with supersedes set to the old ulid; the old text stays readable. To remove a text for good, only when the user asks for it: memory_forget.
