@@ -48,14 +48,13 @@ export function soughtTerms(words: readonly AskedWord[]): string[] {
   return termsOf(words.filter(({ weight }) => weight > 0));
 }
 
-/** Whether any record holds a word that says what is looked for: else stop words would find anything. */
-export function tellsSomething(
-  words: readonly AskedWord[],
-  { documentFrequency }: TermStatistics,
-): boolean {
-  return tellingWords(words.filter(({ weight }) => weight > 0)).some(({ terms }) =>
-    terms.some((term) => frequencyOf(documentFrequency, term) > 0),
-  );
+/**
+ * Whether any record holds a word that says what is looked for: else stop words would find anything.
+ * @param held one count a word, as it was at the first page: an answer's pages must agree
+ */
+export function tellsSomething(words: readonly AskedWord[], held: readonly number[]): boolean {
+  const telling = new Set(tellingWords(words.filter(({ weight }) => weight > 0)));
+  return words.some((word, at) => telling.has(word) && (held[at] ?? 0) > 0);
 }
 
 /** Words that no record holds and that may be misspelt. */

@@ -142,7 +142,7 @@ export class Search {
     const newest = position?.m ?? found.newest;
     const dateWords = dateWordsOf(askedDates, words);
     const asked = { query, question, words, weights, dates, dateWords };
-    if (isOn(lifts, "stop_words") && !tellsSomething(words, found.statistics)) {
+    if (isOn(lifts, "stop_words") && !tellsSomething(words, weighing.held)) {
       found = { ...found, candidates: found.candidates.filter((each) => isMeant(each, asked)) };
     }
     return { found, query: candidatesQuery, asked, weighing, newest };
