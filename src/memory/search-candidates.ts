@@ -75,12 +75,16 @@ export async function findCandidates(
     await turns.worked(record.record.surface.length);
   }
   const known = new Set(stored.map(({ ulid }) => ulid));
-  for (const record of await saidThen(parts.store, query)) {
-    if (!known.has(record.ulid)) stored.push(datedCandidate(record, wanted));
+  const dated = answer.error === undefined ? await saidThen(parts.store, query) : [];
+  for (const record of dated) {
+    // Days of a question overlap, since their ends are widened.
+    if (known.has(record.ulid)) continue;
+    known.add(record.ulid);
+    stored.push(datedCandidate(record, wanted));
+    await turns.worked(2 * record.record.surface.length);
   }
   // A record that moved between the two looks is in both: the store has the last word.
-  const inStore = new Set(stored.map(({ ulid }) => ulid));
-  const others = queued.filter(({ ulid }) => !inStore.has(ulid));
+  const others = queued.filter(({ ulid }) => !known.has(ulid));
   const sought = others.filter(({ ulid, record, appendedAt, measured }) => {
     if (ulidMax !== undefined && ulid > ulidMax) return false;
     const isSought = terms.some((term) => measured.frequencies.has(term));
@@ -115,9 +119,12 @@ async function saidThen(
     if (!("fromMs" in range)) continue;
     const sinceMs = Math.max(range.fromMs, filter.sinceMs ?? range.fromMs);
     const untilMs = Math.min(range.toMs, filter.untilMs ?? range.toMs);
-    const query = { filter: { ...filter, sinceMs, untilMs }, limit: DATED_COUNT_MAX };
+    const query = {
+      ...{ filter: { ...filter, sinceMs, untilMs }, limit: DATED_COUNT_MAX },
+      ...(ulidMax === undefined ? {} : { ulidMax }),
+    };
     const { value = [] } = await askStore(() => store.timeline(query));
-    found.push(...value.filter(({ ulid }) => ulidMax === undefined || ulid <= ulidMax));
+    found.push(...value);
   }
   return found;
 }

@@ -126,7 +126,9 @@ export class Search {
     let candidatesQuery = { terms: soughtTerms(words), ...scope, dates };
     let found = await findCandidates(this.#parts, candidatesQuery, turns);
     if (known === undefined && isOn(lifts, "spelling")) {
-      spellings = await this.#spellings(unknownWords(words, found.statistics));
+      const unknown = unknownWords(words, found.statistics);
+      // Of a store that is away nothing is known; to ask it again would wait as long once more.
+      spellings = found.storeError ? NO_SPELLINGS : await this.#spellings(unknown);
       if (spellings.size > 0) {
         words = askedWords(question, lifts, spellings);
         candidatesQuery = { terms: soughtTerms(words), ...scope, dates };

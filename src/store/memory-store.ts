@@ -137,6 +137,8 @@ export interface TimelineQuery {
   readonly limit: number;
   /** Continue behind this record (exclusive) in the listing's order. */
   readonly after?: { readonly atMs: number; readonly ulid: string };
+  /** Leave out records whose id is greater. */
+  readonly ulidMax?: string;
   /** Newest first unless "oldest". */
   readonly order?: "newest" | "oldest";
 }

@@ -21,4 +21,51 @@ describe("pages of a search", () => {
     const rest = await bench.memory.search({ ...input, cursor: first.next_cursor });
     expect([...ids(first), ...ids(rest)]).toEqual(whole);
   });
+
+  it("S4: a record of two dates of the question is there once", async () => {
+    const bench = await MemoryBench.open();
+    await bench.captureStored(
+      { surface: "reeds", occurred_at: "2023-05-07T20:00:00Z" },
+      { surface: "nests", occurred_at: "2023-05-08T08:00:00Z" },
+    );
+    const found = await bench.memory.search({
+      query: "7 May 2023 or 8 May 2023",
+      lifts: { neighbours: false },
+    });
+    expect(ids(found).sort()).toEqual([...new Set(ids(found))].sort());
+    expect(found.results).toHaveLength(2);
+  });
+
+  it("S4: records of a date that arrive later take no place on the next page", async () => {
+    const bench = await MemoryBench.open();
+    const said = (count: number, time: string) =>
+      Array.from({ length: count }, (_, n) => ({
+        surface: `nests ${n}`,
+        occurred_at: `2023-05-07T${time}:00Z`,
+      }));
+    await bench.captureStored(...said(3, "10:00"));
+    const input: SearchInput = { query: "7 May 2023" };
+    const whole = ids(await bench.memory.search(input));
+    const first = await bench.memory.search({ ...input, limit: 1 });
+    await bench.captureStored(...said(60, "11:00"));
+    const rest = await bench.memory.search({ ...input, cursor: first.next_cursor });
+    expect([...ids(first), ...ids(rest)]).toEqual(whole);
+  });
+
+  it("S5: with the store away it is asked once", async () => {
+    const bench = await MemoryBench.open();
+    await bench.capture({ surface: "heron", session_id: "s" });
+    const { MemspoolError } = await import("../../src/errors.ts");
+    bench.away = new MemspoolError("STORE_UNAVAILABLE", "away");
+    const asked: string[] = [];
+    for (const method of ["candidates", "timeline", "neighbours", "spellings"] as const)
+      bench.before[method] = () => {
+        asked.push(method);
+      };
+    await bench.memory.search({
+      query: "What was the heron called on 7 May 2023, plattypus?",
+      context: 2,
+    });
+    expect(asked).toEqual(["candidates"]);
+  });
 });

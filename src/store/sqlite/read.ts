@@ -77,7 +77,7 @@ export function readTimeline(connection: Connection, query: TimelineQuery): Stor
 
 function timelineRows(
   connection: Connection,
-  { after, order }: TimelineQuery,
+  { after, order, ulidMax }: TimelineQuery,
   project: string | undefined,
   filter: RecordFilter,
   limit: number,
@@ -89,12 +89,14 @@ function timelineRows(
       `SELECT r.at_ms, ${RECORD_COLUMNS} FROM records r
        WHERE true${project === undefined ? "" : " AND r.project = ?"}${sql}
        ${after === undefined ? "" : `AND (r.at_ms, r.ulid) ${beyond} (?, ?)`}
+       ${ulidMax === undefined ? "" : "AND r.ulid <= ?"}
        ORDER BY r.at_ms ${direction}, r.ulid ${direction} LIMIT ?`,
     )
     .all(
       ...(project === undefined ? [] : [escapeText(project)]),
       ...values,
       ...(after === undefined ? [] : [after.atMs, after.ulid]),
+      ...(ulidMax === undefined ? [] : [ulidMax]),
       limit,
     );
   return rows.map((row) => [row.at_ms as number, storedRecord(row)]);
