@@ -46,6 +46,8 @@ export interface FoundCandidates {
   readonly candidates: readonly Candidate[];
   /** All that is queued and counts, oldest first. */
   readonly queued: readonly Candidate[];
+  /** Newest queued id that supersedes a record, by the record's. */
+  readonly superseded: ReadonlyMap<string, string>;
   readonly statistics: TermStatistics;
   readonly wanted: WantedTerms;
   /** Greatest id in store and queue. */
@@ -92,12 +94,9 @@ export async function findCandidates(
     return matchesFilter(filter, record, appendedAt);
   });
   return {
-    candidates: [...stored, ...sought].map((candidate) => ({
-      ...candidate,
-      supersededBy: newerId(candidate.supersededBy, superseded.get(candidate.ulid)),
-    })),
+    candidates: [...stored, ...sought].map((each) => withNewerId(each, superseded)),
     queued: others,
-    wanted,
+    ...{ superseded, wanted },
     statistics: mergeStatistics(
       answer.value ?? NO_STATISTICS,
       terms,
@@ -107,6 +106,15 @@ export async function findCandidates(
     unsearched: unloaded,
     storeError: answer.error,
   };
+}
+
+/** The candidate with what supersedes it in the queue, too. */
+export function withNewerId(
+  candidate: Candidate,
+  superseded: ReadonlyMap<string, string>,
+): Candidate {
+  const supersededBy = newerId(candidate.supersededBy, superseded.get(candidate.ulid));
+  return { ...candidate, supersededBy };
 }
 
 /** The store's records of a time that the question names. */

@@ -28,7 +28,12 @@ import { rankHits } from "./ranking/rank-hits.ts";
 import type { Asked, Candidate, Scored } from "./ranking/scored.ts";
 import { isSpeaker } from "./ranking/speaker.ts";
 import { recordFilter } from "./record-filter.ts";
-import { type CandidatesQuery, type FoundCandidates, findCandidates } from "./search-candidates.ts";
+import {
+  type CandidatesQuery,
+  type FoundCandidates,
+  findCandidates,
+  withNewerId,
+} from "./search-candidates.ts";
 import { isOn } from "./search-lifts.ts";
 import {
   cursorPrecision,
@@ -162,11 +167,15 @@ export class Search {
       ...{ asked, lifts, termCountMean: weighing.termCountMean },
       // What came after `newest` does not lower a record yet.
       isSuperseded: ({ supersededBy = "" }) => supersededBy !== "" && supersededBy <= newest,
-      neighboursOf: (hits) =>
-        turnsBeside(this.#parts, {
+      neighboursOf: async (hits) => {
+        const neighbours = await turnsBeside(this.#parts, {
           ...{ of: hits, before: LENDING_SPAN, behind: LENDING_SPAN, queued: found.queued },
           ...{ filter: query.filter, ulidMax: newest, wanted: found.wanted },
-        }),
+        });
+        return neighbours.map((each) => {
+          return { ...each, candidate: withNewerId(each.candidate, found.superseded) };
+        });
+      },
     });
   }
 

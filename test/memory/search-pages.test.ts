@@ -36,6 +36,26 @@ describe("pages of a search", () => {
     expect(found.results).toHaveLength(2);
   });
 
+  it("S4: a turn that only its neighbour brings in ranks lower when superseded, and says so", async () => {
+    const bench = await MemoryBench.open();
+    const session_id = "s";
+    const capture = [
+      { surface: "Where did we see the heron?", session_id },
+      { surface: "By reeds", session_id },
+    ];
+    const [, stored = ""] = await bench.captureStored(...capture);
+    const [, queued = ""] = await bench.capture(
+      ...capture.map((each) => ({ ...each, session_id: "t" })),
+    );
+    const [by] = await bench.capture({ surface: "no bird", supersedes: [stored, queued] });
+    const { results } = await bench.memory.search({ query: "Where was the heron?", explain: true });
+    for (const ulid of [stored, queued]) {
+      const hit = results.find((each) => each.ulid === ulid);
+      expect(hit?.superseded_by).toBe(by);
+      expect(hit?.explain?.steps).toMatchObject({ superseded: 0.5 });
+    }
+  });
+
   it("S4: records of a date that arrive later take no place on the next page", async () => {
     const bench = await MemoryBench.open();
     const said = (count: number, time: string) =>
