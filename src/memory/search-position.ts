@@ -3,8 +3,8 @@
  *
  * Guarantees: the cursor holds all that decides the order of the pages, so a record has the same
  * score on each of them, however many arrive or move meanwhile, and a page begins exactly behind
- * the last record of the one before even if that one is gone. Fits CURSOR_CHARS_MAX for a question
- * of QUESTION_WORD_COUNT_MAX words and 99,999,999 records.
+ * the last record of the one before even if that one is gone. Fits CURSOR_CHARS_MAX for 99,999,999
+ * records and a question of QUESTION_WORD_COUNT_MAX words, the longest of them misspelt and Cyrillic.
  */
 import { z } from "zod";
 import { ulidSchema } from "../record/memory-record.ts";

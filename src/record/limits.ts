@@ -26,7 +26,7 @@ export const PAGE_LIMIT_MAX = 100;
 /** Quarantined records sent back by one call. */
 export const RETRY_COUNT_DEFAULT = 100;
 export const RETRY_COUNT_MAX = 10_000;
-export const CURSOR_CHARS_MAX = 2_048;
+export const CURSOR_CHARS_MAX = 3_072;
 export const CONTEXT_TURNS_MAX = 5;
 /** Ids of one order to forget. */
 export const FORGET_COUNT_MAX = 100_000;

@@ -1,6 +1,8 @@
 /** What a page must not depend on: when it is asked for, and what came since the first. */
 import { describe, expect, it } from "vitest";
+import { encodeCursor } from "../../src/memory/cursor.ts";
 import type { SearchInput, SearchResult } from "../../src/memory/memory.ts";
+import { CURSOR_CHARS_MAX } from "../../src/record/limits.ts";
 import { MemoryBench } from "../support/memory-bench.ts";
 
 const ids = ({ results }: SearchResult) => results.map(({ ulid }) => ulid);
@@ -70,6 +72,32 @@ describe("pages of a search", () => {
     await bench.captureStored(...said(60, "11:00"));
     const rest = await bench.memory.search({ ...input, cursor: first.next_cursor });
     expect([...ids(first), ...ids(rest)]).toEqual(whole);
+  });
+
+  it("S4: the cursor of the longest misspelt words fits", async () => {
+    const bench = await MemoryBench.open();
+    const letters = [..."абвгдежзикл"];
+    const word = (n: number, last: string) =>
+      `${(letters[n] as string).repeat(20)}${"щюэ".repeat(3)}${last}${"щюэ".repeat(3)}`;
+    const numbers = Array.from({ length: 60 }, (_, n) => `w${n}`).join(" ");
+    const held = [0, 1, 2, 3].flatMap((n) => ["а", "о", "у"].map((last) => word(n, last)));
+    await bench.captureStored(`${numbers} ${held.join(" ")}`, held.join(" "));
+    const query = `${[0, 1, 2, 3].map((n) => word(n, "ы")).join(" ")} ${numbers}`;
+    const { results, next_cursor: cursor = "" } = await bench.memory.search({
+      query,
+      limit: 1,
+      explain: true,
+    });
+    expect(results[0]?.explain?.words[0]?.spelled_as).toHaveLength(3);
+    const { s, ...position } = JSON.parse(Buffer.from(cursor, "base64url").toString());
+    const largest = encodeCursor({
+      ...position,
+      k: 123.45678901234567,
+      s: [99_999_999, 9_999.999, ...s.slice(2).map(() => 99_999_999)],
+    });
+    expect(s).toHaveLength(66);
+    expect(largest.length).toBeLessThanOrEqual(CURSOR_CHARS_MAX);
+    expect((await bench.memory.search({ query, limit: 1, cursor })).results).toHaveLength(1);
   });
 
   it("S5: with the store away it is asked once", async () => {
