@@ -13,6 +13,8 @@ import { WORD_CHARS_MAX } from "../text/spelling.ts";
 import { SPELLED_COUNT_MAX, type Spellings } from "./asked-words.ts";
 import { decodeCursor, encodeCursor, invalidCursor } from "./cursor.ts";
 
+/** The last that a Date can hold. */
+const TIME_MS_MAX = 8.64e15;
 const word = z.string().max(WORD_CHARS_MAX);
 
 const positionSchema = z.strictObject({
@@ -27,6 +29,8 @@ const positionSchema = z.strictObject({
   s: z.array(z.number().nonnegative()).max(QUESTION_WORD_COUNT_MAX + 2),
   /** Misspelt words, each before those that it was taken for. */
   a: z.array(z.array(word).max(4)).max(SPELLED_COUNT_MAX).optional(),
+  /** What "last week" counts from, in milliseconds since 1970; absent if no date was asked. */
+  t: z.int().nonnegative().max(TIME_MS_MAX).optional(),
 });
 
 export type SearchPosition = z.infer<typeof positionSchema>;
@@ -48,6 +52,8 @@ export interface PageEnd {
   /** Newest id that the pages are about. */
   readonly newest: string;
   readonly weighing: Weighing;
+  /** Of the first page, if the question has dates. */
+  readonly askedAtMs: number | undefined;
 }
 
 /** The mean as exact as a cursor carries it; the first page must use no other. */
@@ -55,7 +61,8 @@ export function cursorPrecision(termCountMean: number): number {
   return Math.round(termCountMean * 1_000) / 1_000;
 }
 
-export function writePosition({ question, ulid, score, newest, weighing }: PageEnd): string {
+export function writePosition(end: PageEnd): string {
+  const { question, ulid, score, newest, weighing, askedAtMs } = end;
   const { recordCount, termCountMean, held, spellings } = weighing;
   const position: SearchPosition = {
     q: question,
@@ -65,6 +72,7 @@ export function writePosition({ question, ulid, score, newest, weighing }: PageE
     s: [recordCount, termCountMean, ...held],
   };
   if (spellings.size > 0) position.a = [...spellings].map(([asked, meant]) => [asked, ...meant]);
+  if (askedAtMs !== undefined) position.t = askedAtMs;
   return encodeCursor(position);
 }
 

@@ -61,6 +61,8 @@ interface Look {
   readonly asked: Asked;
   readonly weighing: Weighing;
   readonly newest: string;
+  /** What "last week" counts from, if the question has dates. */
+  readonly askedAtMs: number | undefined;
 }
 
 export class Search {
@@ -105,7 +107,7 @@ export class Search {
         : {
             next_cursor: writePosition({
               ...{ question: hash, ulid: last.candidate.ulid, score: last.score },
-              ...{ newest, weighing },
+              ...{ newest, weighing, askedAtMs: look.askedAtMs },
             }),
           }),
       ...(found.unsearched > 0 ? { unsearched: found.unsearched } : {}),
@@ -121,9 +123,8 @@ export class Search {
     position: SearchPosition | undefined,
     turns: LoopTurns,
   ): Promise<Look> {
-    const askedDates = isOn(lifts, "date")
-      ? await datesOf(query, question.languages, this.#parts.clock.nowMs())
-      : [];
+    const nowMs = position?.t ?? this.#parts.clock.nowMs();
+    const askedDates = isOn(lifts, "date") ? await datesOf(query, question.languages, nowMs) : [];
     const dates = askedDates.map(({ range }) => range);
     const known = position === undefined ? undefined : weighingOf(position);
     let spellings = known?.spellings ?? NO_SPELLINGS;
@@ -152,7 +153,8 @@ export class Search {
     if (isOn(lifts, "stop_words") && !tellsSomething(words, weighing.held)) {
       found = { ...found, candidates: found.candidates.filter((each) => isMeant(each, asked)) };
     }
-    return { found, query: candidatesQuery, asked, weighing, newest };
+    const askedAtMs = dates.length === 0 ? undefined : Math.trunc(nowMs);
+    return { found, query: candidatesQuery, asked, weighing, newest, askedAtMs };
   }
 
   async #spellings(words: readonly string[]): Promise<Spellings> {

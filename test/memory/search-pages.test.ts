@@ -2,8 +2,9 @@
 import { describe, expect, it } from "vitest";
 import { encodeCursor } from "../../src/memory/cursor.ts";
 import type { SearchInput, SearchResult } from "../../src/memory/memory.ts";
+import { systemClock } from "../../src/platform/clock.ts";
 import { CURSOR_CHARS_MAX } from "../../src/record/limits.ts";
-import { MemoryBench } from "../support/memory-bench.ts";
+import { MemoryBench, storeIsAway } from "../support/memory-bench.ts";
 
 const ids = ({ results }: SearchResult) => results.map(({ ulid }) => ulid);
 
@@ -58,6 +59,23 @@ describe("pages of a search", () => {
     }
   });
 
+  it("S4: what a question calls yesterday is the same on each page", async () => {
+    let nowMs = Date.parse("2024-12-31T20:00:00Z");
+    const clock = { ...systemClock, nowMs: () => nowMs };
+    const bench = await MemoryBench.open({ clock });
+    await bench.captureStored(
+      { surface: "reeds", occurred_at: "2024-12-30T10:00:00Z" },
+      { surface: "nests", occurred_at: "2024-12-30T12:00:00Z" },
+    );
+    const input: SearchInput = { query: "What was said yesterday?" };
+    const whole = ids(await bench.memory.search(input));
+    expect(whole).toHaveLength(2);
+    const first = await bench.memory.search({ ...input, limit: 1 });
+    nowMs += 86_400_000 * 2;
+    const rest = await bench.memory.search({ ...input, cursor: first.next_cursor });
+    expect([...ids(first), ...ids(rest)]).toEqual(whole);
+  });
+
   it("S4: records of a date that arrive later take no place on the next page", async () => {
     const bench = await MemoryBench.open();
     const said = (count: number, time: string) =>
@@ -103,8 +121,7 @@ describe("pages of a search", () => {
   it("S5: with the store away it is asked once", async () => {
     const bench = await MemoryBench.open();
     await bench.capture({ surface: "heron", session_id: "s" });
-    const { MemspoolError } = await import("../../src/errors.ts");
-    bench.away = new MemspoolError("STORE_UNAVAILABLE", "away");
+    bench.away = storeIsAway();
     const asked: string[] = [];
     for (const method of ["candidates", "timeline", "neighbours", "spellings"] as const)
       bench.before[method] = () => {
