@@ -89,8 +89,7 @@ export async function findCandidates(
   const others = queued.filter(({ ulid }) => !known.has(ulid));
   const sought = others.filter(({ ulid, record, appendedAt, measured }) => {
     if (ulidMax !== undefined && ulid > ulidMax) return false;
-    const isSought = terms.some((term) => measured.frequencies.has(term));
-    if (!isSought && !isDated(query, { record, appendedAt })) return false;
+    if (measured.frequencies.size === 0 && !isDated(query, { record, appendedAt })) return false;
     return matchesFilter(filter, record, appendedAt);
   });
   return {

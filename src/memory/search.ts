@@ -22,11 +22,12 @@ import { LoopTurns } from "./loop-turns.ts";
 import type { SearchHit, SearchInput, SearchResult } from "./memory.ts";
 import type { MemoryParts } from "./parts.ts";
 import { PendingTerms } from "./pending-terms.ts";
+import { kindsOf } from "./ranking/answers.ts";
 import { datesOf, dateWordsOf, isDated } from "./ranking/dates.ts";
 import { LENDING_SPAN } from "./ranking/lending.ts";
 import { rankHits } from "./ranking/rank-hits.ts";
 import type { Asked, Candidate, Scored } from "./ranking/scored.ts";
-import { isSpeaker } from "./ranking/speaker.ts";
+import { isSpeaker, roleAskedFor } from "./ranking/speaker.ts";
 import { recordFilter } from "./record-filter.ts";
 import {
   type CandidatesQuery,
@@ -93,7 +94,7 @@ export class Search {
       position,
       turns,
     );
-    const ranked = (await this.#rank(input, look)).filter(
+    const ranked = (await this.#rank(input, look, turns)).filter(
       ({ candidate: { ulid }, score }) =>
         position === undefined || isBehind({ ulid, score }, position),
     );
@@ -149,7 +150,10 @@ export class Search {
     const weights = wordWeights(words, weighing.recordCount, weighing.held);
     const newest = position?.m ?? found.newest;
     const dateWords = dateWordsOf(askedDates, words);
-    const asked = { query, question, words, weights, dates, dateWords };
+    const asked = {
+      ...{ query, words, weights, dates, dateWords },
+      ...{ kinds: kindsOf(query), role: roleAskedFor(query) },
+    };
     if (isOn(lifts, "stop_words") && !tellsSomething(words, weighing.held)) {
       found = { ...found, candidates: found.candidates.filter((each) => isMeant(each, asked)) };
     }
@@ -163,10 +167,10 @@ export class Search {
     return new Map([...(value ?? [])].filter(([, meant]) => meant.length > 0));
   }
 
-  async #rank({ lifts }: SearchInput, look: Look): Promise<Scored[]> {
+  async #rank({ lifts }: SearchInput, look: Look, turns: LoopTurns): Promise<Scored[]> {
     const { found, asked, weighing, newest, query } = look;
     return rankHits(found.candidates, {
-      ...{ asked, lifts, termCountMean: weighing.termCountMean },
+      ...{ asked, lifts, turns, termCountMean: weighing.termCountMean },
       // What came after `newest` does not lower a record yet.
       isSuperseded: ({ supersededBy = "" }) => supersededBy !== "" && supersededBy <= newest,
       neighboursOf: async (hits) => {

@@ -4,8 +4,8 @@
  *
  * Guarantees: texts that differ in Unicode normal form, compatibility form, case or accents fold
  * alike. Vowel signs of scripts in which they tell words apart (Devanagari, Thai) and the voicing
- * marks of kana are kept. Stemming would belong at the end of {@link foldWord}; whatever changes
- * here raises TEXT_PIPELINE_VERSION in terms.ts.
+ * marks of kana are kept. Whatever changes here raises TEXT_PIPELINE_VERSION in
+ * terms.ts.
  */
 
 // Soft hyphens, joiners and variation selectors are invisible and must not part a word.

@@ -1,6 +1,6 @@
 /**
  * The one scorer's ground: BM25 over the texts of candidates, whichever store or queue they came
- * from. What lifts a ranking beyond it stands in lifts/.
+ * from. What lifts a ranking beyond it stands in memory/ranking.
  *
  * Guarantees: the same texts and statistics give the same scores everywhere. k1 and b are those of
  * SQLite's FTS5; the weight of a word is ln(1 + (N − n + ½) / (n + ½)), as in Lucene
@@ -99,13 +99,17 @@ export function mergeStatistics(
   const recordCount = statistics.recordCount + texts.length;
   let termCount = statistics.recordCount * statistics.termCountMean;
   for (const text of texts) termCount += text.termCount;
-  const documentFrequency = Object.fromEntries(
-    terms.map((term) => {
-      let count = frequencyOf(statistics.documentFrequency, term);
-      for (const text of texts) if (text.frequencies.has(term)) count++;
-      return [term, count];
-    }),
+  const counts = new Map(
+    terms.map((term) => [term, frequencyOf(statistics.documentFrequency, term)]),
   );
+  // A text holds few of the terms of a long question.
+  for (const { frequencies } of texts) {
+    for (const term of frequencies.keys()) {
+      const count = counts.get(term);
+      if (count !== undefined) counts.set(term, count + 1);
+    }
+  }
+  const documentFrequency = Object.fromEntries(counts);
   return { recordCount, termCountMean: termCount / recordCount, documentFrequency };
 }
 

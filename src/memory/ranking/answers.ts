@@ -2,7 +2,7 @@
  * Answers: what kind of thing is asked for. "How many", "when" and their like in other languages are
  * answered by texts with a number or a time in them; and a question is seldom the answer to another.
  */
-import type { Asked, Scored } from "./scored.ts";
+import type { Asked, AskedKinds, Scored } from "./scored.ts";
 
 const KIND_GAIN = 0.3;
 const QUESTION_SHARE = 0.8;
@@ -22,12 +22,14 @@ const HAS_TIME =
 const IS_QUESTION = /[?？]["'”’»)\s]*$/u;
 const LOOKED_AT_CHARS = 4_096;
 
-export function answersFactor({ query }: Asked, { candidate }: Scored): number {
+export function kindsOf(query: string): AskedKinds {
+  return { number: ASKS_NUMBER.test(query), time: ASKS_TIME.test(query) };
+}
+
+export function answersFactor({ kinds }: Asked, { candidate }: Scored): number {
   const text = candidate.record.surface.slice(0, LOOKED_AT_CHARS);
   let factor = IS_QUESTION.test(text.slice(-16)) ? QUESTION_SHARE : 1;
-  const wanted =
-    (ASKS_TIME.test(query) && HAS_TIME.test(text)) ||
-    (ASKS_NUMBER.test(query) && HAS_NUMBER.test(text));
+  const wanted = (kinds.time && HAS_TIME.test(text)) || (kinds.number && HAS_NUMBER.test(text));
   if (wanted) factor *= 1 + KIND_GAIN;
   return factor;
 }

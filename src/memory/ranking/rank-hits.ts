@@ -6,6 +6,7 @@
  * part of its score.
  */
 import { SUPERSEDED_FACTOR, sumOf, wordScores } from "../../text/rank.ts";
+import type { LoopTurns } from "../loop-turns.ts";
 import { isOn, type LiftSwitches, type SearchLift } from "../search-lifts.ts";
 import { answersFactor } from "./answers.ts";
 import { coverageFactor } from "./coverage.ts";
@@ -24,7 +25,11 @@ const FACT_STEPS: readonly NamedStep[] = [
   ["speaker", speakerFactor],
 ];
 
+/** Looking for facts in a text costs at most as much as taking so many characters of it apart. */
+const FACT_CHARS = 512;
+
 export interface RankOptions {
+  readonly turns: LoopTurns;
   readonly asked: Asked;
   readonly termCountMean: number;
   readonly lifts: LiftSwitches | undefined;
@@ -48,6 +53,7 @@ export async function rankHits(
   }
   for (const hit of hits) {
     multiply(hit, FACT_STEPS, options);
+    await options.turns.worked(Math.min(hit.candidate.record.surface.length, FACT_CHARS));
     if (options.isSuperseded(hit.candidate)) {
       hit.score *= SUPERSEDED_FACTOR;
       hit.steps.superseded = SUPERSEDED_FACTOR;

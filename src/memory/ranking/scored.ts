@@ -1,5 +1,5 @@
 /** A record on its way through the ranking, and what the steps know of the question. */
-import type { Question, QuestionWord } from "../../text/question.ts";
+import type { QuestionWord } from "../../text/question.ts";
 import type { MeasuredText } from "../../text/rank.ts";
 import type { KnownRecord } from "../summary.ts";
 
@@ -38,9 +38,19 @@ export interface AskedWord extends QuestionWord {
   readonly spelledAs?: readonly string[];
 }
 
+/** Kinds of answers; both may be. */
+export interface AskedKinds {
+  readonly number: boolean;
+  readonly time: boolean;
+}
+
+/** A question as the steps know it: what it asks for is found out once, not once a record. */
 export interface Asked {
   readonly query: string;
-  readonly question: Question;
+  /** What kind of thing is asked for. */
+  readonly kinds: AskedKinds;
+  /** Whose words are asked for, if the question hints at it. */
+  readonly role: "assistant" | "user" | undefined;
   readonly words: readonly AskedWord[];
   /** Weight of each word in this collection. */
   readonly weights: readonly number[];

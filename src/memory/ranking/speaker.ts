@@ -17,12 +17,16 @@ const SAID_BY_ASSISTANT =
 /** What the one who asks said or is: by the user. */
 const SAID_BY_USER = /\b(?:i|my|me|mine|i'm|i've)\b/i;
 
+/** Whose words the question asks for; undefined for anybody's. */
+export function roleAskedFor(query: string): "assistant" | "user" | undefined {
+  if (SAID_BY_ASSISTANT.test(query)) return "assistant";
+  return SAID_BY_USER.test(query) ? "user" : undefined;
+}
+
 export function speakerFactor(asked: Asked, hit: Scored): number {
   const { source, role } = hit.candidate.record;
   const named = source !== undefined && isNamed(asked, source);
-  const byRole =
-    (role === "assistant" && SAID_BY_ASSISTANT.test(asked.query)) ||
-    (role === "user" && SAID_BY_USER.test(asked.query) && !SAID_BY_ASSISTANT.test(asked.query));
+  const byRole = asked.role !== undefined && role === asked.role;
   return (named ? 1 + NAMED_GAIN : 1) * (byRole ? 1 + ROLE_GAIN : 1);
 }
 
