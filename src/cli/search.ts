@@ -102,13 +102,16 @@ function besideLine({ role, source, snippet }: ContextTurn): string {
   return `  ${who === undefined ? "" : `${oneLine(who)}: `}${oneLine(snippet)}`;
 }
 
+/** What these did was added; the others multiply. */
+const ADDING_STEPS: ReadonlySet<string> = new Set<SearchLift>(["date", "neighbours"]);
+
 function explainLines({ bm25, words, missing = [], steps }: HitExplanation): string[] {
   const held = words.map(({ word, score, spelled_as: meant }) => {
     const spelled = meant === undefined ? "" : ` (as ${meant.join(", ")})`;
     return `${word}${spelled} ${score.toFixed(2)}`;
   });
   const shown = Object.entries(steps).map(([step, by]) =>
-    step === "neighbours" ? `${step} +${by.toFixed(2)}` : `${step} ×${by.toFixed(2)}`,
+    ADDING_STEPS.has(step) ? `${step} +${by.toFixed(2)}` : `${step} ×${by.toFixed(2)}`,
   );
   return [
     `= bm25 ${bm25.toFixed(2)}: ${held.join(", ") || "no word of its own"}`,

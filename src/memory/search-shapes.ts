@@ -73,7 +73,7 @@ export interface HitExplanation {
   words: { word: string; score: number; stop_word?: boolean; spelled_as?: string[] }[];
   /** Words that it does not hold. */
   missing?: string[];
-  /** Name of each step that changed the score → its factor, or what neighbours or session added. */
+  /** Name of each step that changed the score → its factor, or what date or neighbours added. */
   steps: Record<string, number>;
   /** Dates that were found in the question. */
   dates?: number;

@@ -69,6 +69,15 @@ describe("search and recent", () => {
     expect(stderr).toContain("Not looked at: 4 records, pending or spilled. Run: memspool drain");
   });
 
+  it("C1: --explain tells what was added from what was multiplied", async () => {
+    const steps = { date: 1.5, coverage: 1.25, neighbours: 0.5 };
+    const explain = { bm25: 2, words: [{ word: "found", score: 2 }], missing: ["lost"], steps };
+    app.memory.search = async () => ({ results: [{ ...summary, score: 2, explain }] });
+    const { stdout } = await run(["search", "found", "--explain"]);
+    expect(stdout).toContain("= bm25 2.00: found 2.00");
+    expect(stdout).toContain("= date +1.50, coverage ×1.25, neighbours +0.50");
+  });
+
   it("C1: an answer without the store is shown, and is exit code 1", async () => {
     const store_error = { code: "STORE_UNAVAILABLE", message: "busy", retryable: true };
     app.memory.search = async () => ({ results: [], store_error });
