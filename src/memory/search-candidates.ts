@@ -22,7 +22,7 @@ import { askStore, type StoreErrorView } from "./store-access.ts";
 import { newerId, supersessions } from "./summary.ts";
 
 /** The best this many of each side are scored; pages end there. */
-export const CANDIDATE_COUNT_MAX = 200;
+const CANDIDATE_COUNT_MAX = 200;
 /** Records of one date that are looked at, and dates of a question. */
 const DATED_COUNT_MAX = 60;
 const DATE_COUNT_MAX = 2;

@@ -5,7 +5,7 @@
 
 /** In the order in which they act. */
 export const SEARCH_LIFTS = [
-  /** Question and stop words count a part of their weight, and find nothing by themselves. */
+  /** Question and stop words count a part of their weight, and are no answer by themselves. */
   "stop_words",
   /** Single Han characters of a longer run count a little. */
   "characters",

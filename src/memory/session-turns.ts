@@ -83,9 +83,9 @@ async function storedBeside(
 }
 
 export function storedCandidate(stored: MeasuredRecord, wanted: WantedTerms): Candidate {
-  const { ulid, appendedAt, record, supersededBy, turn, termCount } = stored;
+  const { ulid, appendedAt, record, supersededBy, termCount } = stored;
   const measured = { termCount, frequencies: countWanted(record, wanted) };
-  return { ulid, appendedAt, record, state: "ingested", measured, turn, supersededBy };
+  return { ulid, appendedAt, record, state: "ingested", measured, supersededBy };
 }
 
 function queuedBySession(

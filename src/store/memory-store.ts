@@ -90,10 +90,8 @@ export interface RecordFilter {
 }
 
 export interface CandidateQuery {
-  /** Distinct index terms of the question (text/question), which are counted. */
+  /** Distinct index terms of the question (text/question). */
   readonly terms: readonly string[];
-  /** Those of them that find records; all of them unless given. */
-  readonly seek?: readonly string[] | undefined;
   readonly filter: RecordFilter;
   /** At most this many candidates, the best by the store's own estimate. */
   readonly countMax: number;

@@ -5,8 +5,6 @@ import type { KnownRecord } from "../summary.ts";
 
 export interface Candidate extends KnownRecord {
   readonly measured: MeasuredText;
-  /** Place in its session as the store counts it; absent while it is queued. */
-  readonly turn?: number | undefined;
 }
 
 export interface Scored {

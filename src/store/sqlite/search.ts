@@ -36,9 +36,7 @@ export function findCandidates(
     const recordCount = totals?.records as number;
     const termCount = totals?.terms as number;
     const counts = frequencies.count(connection, query.terms, recordCount);
-    const sought = new Set(query.seek ?? query.terms);
-    const seek = [...counts].filter(([term, count]) => count > 0 && sought.has(term));
-    const ids = candidateIds(connection, query, seek, postingCountMax);
+    const ids = candidateIds(connection, query, counts, postingCountMax);
     const newest = connection.statement("SELECT max(ulid) AS ulid FROM records").get()?.ulid;
     return {
       candidates: fetchRecords(connection, ids),
@@ -53,10 +51,10 @@ export function findCandidates(
 function candidateIds(
   connection: Connection,
   query: CandidateQuery,
-  seek: readonly (readonly [term: string, count: number])[],
+  counts: ReadonlyMap<string, number>,
   postingCountMax: number,
 ): number[] {
-  const rarest = seek.toSorted(([, a], [, b]) => a - b);
+  const rarest = [...counts].filter(([, count]) => count > 0).sort(([, a], [, b]) => a - b);
   const first = rarest[0];
   const countMax = Math.min(query.countMax, CANDIDATE_COUNT_MAX);
   if (first === undefined || countMax < 1) return [];
