@@ -3,8 +3,8 @@
  *
  * Guarantees: what is queued stands behind what is stored of the same session, since records are
  * ingested in the order in which they came; nothing is there twice. With the store away, the queued
- * ones are still found. Does not find the turns before a queued record that are stored already, so a stored
- * record before it is lent nothing by it, and is not shown before it, until both are stored.
+ * ones are still found. Does not find the turns before a queued record that are stored already, so a
+ * stored record before it is lent nothing by it until both are stored; turns-around.ts shows them.
  */
 import type { MeasuredRecord, RecordFilter } from "../store/memory-store.ts";
 import { countWanted, type WantedTerms } from "../text/wanted-terms.ts";
