@@ -6,7 +6,7 @@ import { type CommandContext, EXIT_FAILED, EXIT_OK, type RunCommand } from "./co
 import {
   addFilterOptions,
   type FilterOptions,
-  filterFrom,
+  filterOfNamedProject,
   withoutScope,
 } from "./filter-options.ts";
 import { examples } from "./option-values.ts";
@@ -53,7 +53,7 @@ async function exportLines(
         "the lines are JSON anyway.",
     );
   }
-  const filter = { ...filterFrom(options), ...projectOf(options) };
+  const filter = filterOfNamedProject(options);
   // Lines and a bar on one terminal would tear each other apart.
   const bar =
     file === undefined && output.terminal ? undefined : await output.progress("exporting");
@@ -84,9 +84,4 @@ async function exportLines(
     if (result.quarantined > 0) output.line(`${result.quarantined} of them from quarantine`);
   }
   return result.unreadable.length === 0 ? EXIT_OK : EXIT_FAILED;
-}
-
-/** Of this command, --project is a filter and nothing else; a project of the settings is none. */
-function projectOf({ project, allProjects }: ExportCommandOptions): { project?: string } {
-  return project === undefined || allProjects === true ? {} : { project };
 }

@@ -47,6 +47,16 @@ export function filterFrom(options: FilterOptions): FilterInput {
   };
 }
 
+/**
+ * Where --project is a filter: of that project alone, while a current project's scope has the records
+ * without one in it. A project of the settings is no filter.
+ */
+export function filterOfNamedProject(options: FilterOptions): FilterInput {
+  const { project, allProjects } = options;
+  const filter = filterFrom(options);
+  return project === undefined || allProjects === true ? filter : { ...filter, project };
+}
+
 /** `*` is a scope of a question, never the name of the current project. */
 export function withoutScope(options: GlobalOptions): GlobalOptions {
   if (options.project !== EVERY_PROJECT) return options;

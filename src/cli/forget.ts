@@ -14,6 +14,7 @@ import {
   addFilterOptions,
   type FilterOptions,
   filterFrom,
+  filterOfNamedProject,
   withoutScope,
 } from "./filter-options.ts";
 import { examples } from "./option-values.ts";
@@ -41,12 +42,14 @@ export function forgetCommand(run: RunCommand): Command {
     .option("--reason <text>", "why; kept for good with the id and the time")
     .addHelpText(
       "after",
-      examples(
-        "memspool forget 01JQ7Z8X9YABCDEFGHJKMNPQRS",
-        "memspool forget --session s1 --until 2026-03-01 --dry-run",
-        "memspool forget --session s1 --until 2026-03-01 --confirm 12-5e8a0c…",
-        "memspool forget 01JQ7Z8X9YABCDEFGHJKMNPQRS --yes --json",
-      ),
+      "\n--project <name> finds the records of that project alone, none without a project.\n" +
+        examples(
+          "memspool forget 01JQ7Z8X9YABCDEFGHJKMNPQRS",
+          "memspool forget --project atlas --dry-run",
+          "memspool forget --session s1 --until 2026-03-01 --dry-run",
+          "memspool forget --session s1 --until 2026-03-01 --confirm 12-5e8a0c…",
+          "memspool forget 01JQ7Z8X9YABCDEFGHJKMNPQRS --yes --json",
+        ),
     );
   return command.action((ulid: string | undefined) => {
     const options = command.optsWithGlobals<ForgetOptions>();
@@ -90,8 +93,10 @@ async function forget(
 function wantedBy(ulid: string | undefined, options: ForgetOptions): ForgetInput {
   const { reason } = options;
   const why = reason === undefined ? {} : { reason };
-  const filter = definedOf(filterFrom(options));
-  if (ulid !== undefined && Object.keys(filter).length === 0) return { ulid, ...why };
+  // Beside an id --project is what it is for every command: the current project.
+  const others = definedOf(filterFrom(options));
+  if (ulid !== undefined && Object.keys(others).length === 0) return { ulid, ...why };
+  const filter = definedOf(filterOfNamedProject(options));
   if (ulid === undefined && Object.keys(filter).length > 0) return { filter, ...why };
   throw new MemspoolError(
     "INVALID_ARGUMENT",

@@ -58,6 +58,19 @@ describe("memspool forget", () => {
     expect(asked("forget here")[1]).toEqual({ filter, confirm: "9-mine" });
   });
 
+  it("C1: --project names what goes, and takes no record without a project along", async () => {
+    await run(["forget", "--project", "zoo", "--yes"]);
+    await run(["forget", "--project", "zoo", "--tag", "t", "--yes"]);
+    await run(["forget", ULID, "--project", "zoo", "--yes"]);
+    await run(["forget", "--project", "zoo", "--all-projects", "--yes"]);
+    expect(asked("forget")).toEqual([
+      { filter: { project: "zoo" }, dry_run: true },
+      { filter: { project: "zoo", tags: ["t"] }, dry_run: true },
+      { ulid: ULID, dry_run: true },
+      { filter: { project: "*" }, dry_run: true },
+    ]);
+  });
+
   it.each([
     ["y\n", 0],
     ["n\n", 1],
