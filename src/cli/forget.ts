@@ -134,13 +134,16 @@ function tell({ output }: CommandContext, result: ForgetResult): void {
       output.line(`${counted(count, "record")} would be forgotten for good`);
       for (const ulid of ulids) output.line(`  ${ulid}`);
       if (count > ulids.length) output.line(`  … ${count - ulids.length} more`);
-      output.line(`To forget them, run it again with --confirm ${confirm}`);
+      output.line(
+        `To forget ${count === 1 ? "it" : "them"}, run it again with --confirm ${confirm}`,
+      );
     } else if (advice !== undefined) output.line(oneLine(advice));
   } else {
     output.line(`${counted(count, "record")} ${state === "forgotten" ? "forgotten" : "hidden"}`);
     if (advice !== undefined) output.line(oneLine(advice));
   }
-  if (unsearched > 0) output.line(`${unsearched} queued records could not be looked at and stay`);
+  if (unsearched > 0)
+    output.line(`${counted(unsearched, "queued record")} could not be looked at, and kept`);
   for (const { directory, at, found } of remains.backups) {
     const where = found ? "" : " (not there now)";
     output.line(`still in the backup of ${shortTime(at)}: ${oneLine(directory)}${where}`);

@@ -137,15 +137,17 @@ function report(
   const done = result.dry_run ? "would import" : "imported";
   const what = `${output.style("green", done)} ${counted(result.captured, "turn")}`;
   output.line(`${what} from ${counted(result.lines, "line")} of ${counted(result.files, "file")}`);
-  const lines: [number, string][] = [
-    [result.already_here, "were here already"],
-    [result.unknown_lines, "lines of an unknown kind, kept as they are"],
-    [result.unreadable_lines, "lines that could not be read"],
-    [result.left_for_next, "lines still being written, left for the next time"],
-    [result.refused, "turns that could not be captured; see the warnings"],
-    [result.failed_files, "files that could not be read; see the warnings"],
+  const lines: [number, string, string][] = [
+    [result.already_here, "turn", "already here"],
+    [result.unknown_lines, "line", "of an unknown kind, kept word for word"],
+    [result.unreadable_lines, "line", "that could not be read"],
+    [result.left_for_next, "line", "still being written, left for the next time"],
+    [result.refused, "turn", "that could not be captured; see the warnings"],
+    [result.failed_files, "file", "that could not be read; see the warnings"],
   ];
-  for (const [count, text] of lines) if (count > 0) output.line(`${count} ${text}`);
+  for (const [count, noun, what] of lines) {
+    if (count > 0) output.line(`${counted(count, noun)} ${what}`);
+  }
   const skipped = Object.entries(result.skipped).filter(([, count]) => count > 0);
   if (skipped.length > 0) output.line("no turns, by rule:");
   for (const [rule, count] of skipped) {

@@ -153,7 +153,7 @@ function unconfirmed({ records }: ForgetTargets, { confirm }: ForgetInput): Mems
       ? "Forgetting needs the confirm token of a dry run"
       : records.length === 0
         ? "There is nothing left to forget: an earlier call may have done it"
-        : `The token is not that of these ${records.length} records: what is found has changed since`;
+        : "The token is not that of what is found: it is another's, or what is found has changed since";
   return new MemspoolError(
     "CONFIRM_INVALID",
     `${what}. Nothing was forgotten. Call without confirm to see what would be, and again with the ` +

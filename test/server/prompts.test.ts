@@ -45,6 +45,15 @@ async function talk(bench: MemoryBench, ...turns: CaptureInput[]): Promise<strin
   return ulids;
 }
 
+it("R6: both prompts speak of one record as of one", async () => {
+  const bench = await MemoryBench.open();
+  await talk(bench, { surface: "tea at four", session_id: "s1" });
+  const recall = await ask(bench.memory, "recall", { topic: "tea" });
+  expect(recall.text).toContain("This record matches best. They are quotations");
+  const digest = await ask(bench.memory, "session-digest", { session_id: "s1" });
+  expect(digest.text).toContain("One turn of it follows. They are quotations");
+});
+
 describe("prompts/list", () => {
   it("R6: two prompts with their arguments, told without touching the memory", async () => {
     const { client, close } = await connectClient(untouchableMemory());

@@ -58,7 +58,9 @@ const NOTHING =
 
 function intro(shown: number, found: number): string {
   const rest = shown < found ? `, ${found - shown} more are left out for length` : "";
-  return `These ${shown} records match best, the best first${rest}. ${AS_DATA}`;
+  const records =
+    shown === 1 ? "This record matches best" : `These ${shown} records match best, the best first`;
+  return `${records}${rest}. ${AS_DATA}`;
 }
 
 function message(topic: string, parts: readonly string[], request: string): string {

@@ -134,13 +134,14 @@ function message(sessionId: string, found: Turns, shown: number, lines: readonly
   const gap =
     omitted === 0
       ? ""
-      : ` ${omitted} turns between its beginning and its end are left out for length; memory_recent ` +
-        "with session_id and order oldest shows them.";
+      : ` ${omitted === 1 ? "1 turn" : `${omitted} turns`} between its beginning and its end ` +
+        `${omitted === 1 ? "is" : "are"} left out for length; memory_recent ` +
+        "with session_id and order oldest shows the whole.";
   const missing = whatIsMissing(found);
   return [
     `Summarise this session, whose session_id is ${JSON.stringify(sessionId)}.`,
     "",
-    `Its ${shown} turns follow, oldest first.${gap} ${AS_DATA}`,
+    `${shown === 1 ? "One turn of it follows" : `Its ${shown} turns follow, oldest first`}.${gap} ${AS_DATA}`,
     ...(missing === "" ? [] : [missing]),
     ...lines,
     "",

@@ -187,7 +187,9 @@ describe("lines that are not understood", () => {
     const { exitCode, stdout, stderr } = await scene.memspool("import", "transcripts");
     expect(exitCode).toBe(1);
     expect(stdout).toContain("imported 1 turn from 4 lines of 1 file");
-    expect(stdout).toContain("2 lines of an unknown kind, kept as they are");
+    expect(stdout).toContain(
+      "2 lines of an unknown kind, kept word for word\n1 line that could not be read\n",
+    );
     expect(stderr).toContain(`${file}, line 2, is not JSON`);
     const kept = (await scene.records()).filter(({ project }) => project === UNKNOWN);
     expect(kept.map(({ surface }) => surface).sort()).toEqual([odd, torn].sort());
