@@ -5,6 +5,7 @@
  * with exit code 2; parts that a command opened are closed before this resolves.
  */
 import { Command, CommanderError } from "commander";
+import { workingDirectory } from "../config/working-directory.ts";
 import { MemspoolError } from "../errors.ts";
 import { auditCommand } from "./audit.ts";
 import { backupCommand } from "./backup.ts";
@@ -203,7 +204,7 @@ function makeContext(
     env: input.env,
     flags,
     entry: input.entry,
-    cwd: input.cwd ?? process.cwd(),
+    cwd: input.cwd ?? workingDirectory(),
     get signal() {
       return interrupt.signal;
     },

@@ -5,6 +5,7 @@
  * when a session starts.
  */
 import { refuseHalfRestored } from "../app/half-restored.ts";
+import { workingDirectory } from "../config/working-directory.ts";
 import { runHook } from "../hooks/run-hook.ts";
 import type { ProgramInput } from "./command-context.ts";
 
@@ -18,7 +19,7 @@ export async function runHookProgram(
   await runHook({
     args,
     env,
-    cwd: process.cwd(),
+    cwd: workingDirectory(),
     stdin,
     print: (text) => stdout.write(text),
     complain: (text) => stderr.write(text),

@@ -16,6 +16,7 @@ import {
   resolveConfig,
   resolveHome,
 } from "./resolve-config.ts";
+import { workingDirectory } from "./working-directory.ts";
 
 const CONFIG_BYTES_MAX = 1_048_576;
 
@@ -27,7 +28,7 @@ export async function loadConfig(inputs: Omit<ConfigInputs, "file">): Promise<Re
   const { configFile } = dataPaths(resolveHome(inputs));
   const text = await readIfThere(configFile);
   const file = text === undefined ? undefined : parse(text);
-  return withGitProject(resolveConfig({ ...inputs, file }), inputs.cwd ?? process.cwd());
+  return withGitProject(resolveConfig({ ...inputs, file }), inputs.cwd ?? workingDirectory());
 }
 
 function withGitProject(resolved: ResolvedConfig, cwd: string): ResolvedConfig {

@@ -10,6 +10,7 @@ import { userInfo } from "node:os";
 import { isAbsolute, join, resolve } from "node:path";
 import { MemspoolError } from "../errors.ts";
 import { type Config, envName, SETTING_NAMES, SETTINGS, type SettingName } from "./settings.ts";
+import { workingDirectory } from "./working-directory.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -62,7 +63,7 @@ export function resolveConfig(inputs: ConfigInputs): ResolvedConfig {
     }
   }
   const config = values as { -readonly [N in SettingName]: Config[N] };
-  config.home = absolutePath(config.home, inputs, inputs.cwd ?? process.cwd());
+  config.home = absolutePath(config.home, inputs, inputs.cwd ?? workingDirectory());
   if (config["log.file"] !== "") {
     config["log.file"] = absolutePath(config["log.file"], inputs, config.home);
   }
@@ -84,7 +85,7 @@ export function resolveHome(inputs: Omit<ConfigInputs, "file">): string {
         ? ["environment", fromEnv]
         : ["default", SETTINGS.home.default];
   const home = check("home", value, source) as string;
-  return absolutePath(home, inputs, inputs.cwd ?? process.cwd());
+  return absolutePath(home, inputs, inputs.cwd ?? workingDirectory());
 }
 
 function check(name: SettingName, value: unknown, source: SettingSource): unknown {
