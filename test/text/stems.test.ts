@@ -46,6 +46,16 @@ describe("forms of a word", () => {
     }
   });
 
+  it("S4: a form that is also another word stays with its own family", () => {
+    for (const [one, other] of [
+      ["lives", "live"],
+      ["leaves", "leave"],
+      ["grounds", "ground"],
+    ] as const) {
+      expect(stemTerms(one, "en"), one).toEqual(stemTerms(other, "en"));
+    }
+  });
+
   it("S4: short words, stop words and words with digits stay as they are", () => {
     for (const word of ["his", "was", "this", "one", "mp3", "x"]) {
       expect(stemTerms(word, "en"), word).toEqual([word]);
