@@ -73,7 +73,11 @@ await build({
   chunkNames: "chunk-[name]-[hash]",
   plugins: [leaveOut],
   // jsonc-parser's main file hides what it requires from the bundler; its module does not.
-  alias: { "jsonc-parser": "./node_modules/jsonc-parser/lib/esm/main.js" },
+  // stopword's main file is one object of sixty languages; of its module, unused lists are dropped.
+  alias: {
+    "jsonc-parser": "./node_modules/jsonc-parser/lib/esm/main.js",
+    stopword: "./node_modules/stopword/dist/stopword.esm.mjs",
+  },
   external,
   // Bundled CommonJS packages call require() for Node's own modules, and write-file-atomic makes
   // names of temp files from __filename.

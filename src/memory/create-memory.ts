@@ -11,7 +11,6 @@ import type { MemoryParts } from "./parts.ts";
 import { pendingPage, quarantinePage } from "./queue-pages.ts";
 import { readingDisk } from "./reading-disk.ts";
 import { receiptOf } from "./receipt.ts";
-import { recentRecords } from "./recent.ts";
 import { retryQuarantined } from "./retry.ts";
 import type { Search } from "./search.ts";
 import { statusReport } from "./status.ts";
@@ -35,7 +34,8 @@ export function createMemory(given: MemoryParts, changes: ChangeSignal): Memory 
     captureBatch: (inputs) => captures.captureBatch(inputs),
     search: (input) => readingDisk(async () => (await searcher()).search(input)),
     get: (input) => readingDisk(() => getRecord(parts, input)),
-    recent: (input) => readingDisk(() => recentRecords(parts, input)),
+    recent: (input) =>
+      readingDisk(async () => (await import("./recent.ts")).recentRecords(parts, input)),
     receipt: (ulid) => readingDisk(() => receiptOf(parts, ulid)),
     status: () => readingDisk(() => statusReport(parts, captures.counts)),
     health: () => parts.health(),

@@ -19,7 +19,7 @@ import type { GetInput, GetResult } from "./memory.ts";
 import type { MemoryParts } from "./parts.ts";
 import { queuedTexts } from "./queued-texts.ts";
 import { askStore } from "./store-access.ts";
-import { newerId, supersessions } from "./summary.ts";
+import { newerId, supersessions } from "./supersessions.ts";
 import { checkedNumber } from "./whole-number.ts";
 
 export type GetParts = Pick<MemoryParts, "fs" | "queue" | "view" | "spill" | "store" | "forgets">;

@@ -15,7 +15,8 @@ import type { MemoryParts } from "./parts.ts";
 import { queuedTexts } from "./queued-texts.ts";
 import { matchesFilter, recordFilter, recordTimeMs } from "./record-filter.ts";
 import { askStore } from "./store-access.ts";
-import { type KnownRecord, newerId, summarise, supersessions } from "./summary.ts";
+import { type KnownRecord, summarise } from "./summary.ts";
+import { newerId, supersessions } from "./supersessions.ts";
 import { pageLimit } from "./whole-number.ts";
 
 export type RecentParts = Pick<MemoryParts, "view" | "spill" | "store" | "project">;

@@ -19,7 +19,7 @@ import type { Candidate, DateRange } from "./ranking/scored.ts";
 import { matchesFilter } from "./record-filter.ts";
 import { storedCandidate } from "./session-turns.ts";
 import { askStore, type StoreErrorView } from "./store-access.ts";
-import { newerId, supersessions } from "./summary.ts";
+import { newerId, supersessions } from "./supersessions.ts";
 
 /** The best this many of each side are scored; pages end there. */
 const CANDIDATE_COUNT_MAX = 200;

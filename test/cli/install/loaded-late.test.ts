@@ -29,6 +29,17 @@ function chunkOf(source: string): string {
 const LATE =
   /node_modules\/(?:jsonc-parser|smol-toml|diff)\/|src\/cli\/install\/(?!client-ids|client\.ts|show-changes|unified-diff)|src\/cli\/complete-words/;
 
+/** What searching needs: word forms, stop words, dates. */
+const LANGUAGES = /node_modules\/(?:@orama\/stemmers|stopword|chrono-node)\/|src\/text\/languages/;
+
+it("I2: a server's start loads no language, and a hook none either", () => {
+  const server = [...sourcesOf("program.mjs"), ...sourcesOf(chunkOf("src/app.ts"))];
+  expect(server.filter((path) => LANGUAGES.test(path))).toEqual([]);
+  const { sources } = JSON.parse(readFileSync(join(DIST, "hook.js.map"), "utf8"));
+  expect(sources.length).toBeGreaterThan(20);
+  expect(sources.filter((path: string) => LANGUAGES.test(path))).toEqual([]);
+});
+
 it("C2: neither a server's start nor another command loads the parsers", () => {
   const server = [...sourcesOf("program.mjs"), ...sourcesOf(chunkOf("src/app.ts"))];
   const commands = sourcesOf(chunkOf("src/cli/command-line.ts"));
