@@ -193,10 +193,11 @@ export class Search {
     turns: LoopTurns,
   ): Promise<SearchHit[]> {
     const shown = termsOf(tellingWords(look.asked.words));
+    const { queued, wanted, storeError } = look.found;
     const around =
       context === 0
         ? undefined
-        : await turnsAround(this.#parts, page, context, look.found.queued, look.found.wanted);
+        : await turnsAround(this.#parts, page, context, queued, wanted, storeError !== undefined);
     const results: SearchHit[] = [];
     for (const hit of page) {
       const { candidate, score } = hit;

@@ -23,6 +23,7 @@ export async function turnsAround(
   span: number,
   queued: readonly Candidate[],
   wanted: TurnsQuery["wanted"],
+  storeIsAway: boolean,
 ): Promise<Map<string, TurnsAround>> {
   const neighbours = await turnsBeside(parts, {
     ...{ of: hits.map(({ candidate }) => candidate), before: span, behind: span, queued },
@@ -36,7 +37,8 @@ export async function turnsAround(
     if (offset < 0) turns?.before.push(turn);
     else turns?.after.push(turn);
   }
-  for (const { candidate } of hits) {
+  // A store that is away is not asked again for each hit.
+  for (const { candidate } of storeIsAway ? [] : hits) {
     const before = around.get(candidate.ulid)?.before;
     if (candidate.state === "ingested" || before === undefined) continue;
     before.unshift(...(await storedTail(parts, candidate, span - before.length, queued)));
