@@ -8,14 +8,15 @@ import { existsSync } from "node:fs";
 import type { RestoreOptions, RestoreResult } from "./app/backup-here.ts";
 import { refuseHalfRestored } from "./app/half-restored.ts";
 import { ingestWorkerData } from "./app/ingest-worker-data.ts";
+import { openEventHub } from "./app/open-event-hub.ts";
 import { queueViews } from "./app/queue-views.ts";
 import type { RunRebuildOptions } from "./app/run-rebuild.ts";
+import { storeAnswer } from "./app/store-answer.ts";
 import { type Transfers, transfers } from "./app/transfers.ts";
 import { type DataPaths, dataPaths } from "./config/data-paths.ts";
 import type { Config } from "./config/settings.ts";
-import { MemspoolError, reportError } from "./errors.ts";
+import { MemspoolError } from "./errors.ts";
 import type { Events } from "./events/catalogue.ts";
-import { EventHub } from "./events/event-hub.ts";
 import { hookCounts } from "./hooks/hook-trace.ts";
 import { hooksDirectory } from "./hooks/hooks-directory.ts";
 import type { DrainOptions, DrainResult } from "./ingest/drain-here.ts";
@@ -33,12 +34,10 @@ import type { VerifyOptions, VerifyReport } from "./memory/verify/report.ts";
 import { systemClock } from "./platform/clock.ts";
 import { nodeDurableFs } from "./platform/durable-fs.ts";
 import { nodeDurableFsSync } from "./platform/durable-fs-sync.ts";
-import { errnoOf } from "./platform/errno.ts";
 import { endDespiteStuckThreads } from "./platform/stuck-threads.ts";
 import { CaptureQueue } from "./queue/capture-queue.ts";
 import { ensureQueueDirectories } from "./queue/directories.ts";
 import type { QueueLayout } from "./queue/layout.ts";
-import type { StoreReader } from "./store/memory-store.ts";
 import { StoreClient } from "./store/store-client.ts";
 import { storeWorkerAt } from "./store/store-worker-handle.ts";
 import { emptyUntilMade } from "./store/unmade-store.ts";
@@ -80,7 +79,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   const paths = dataPaths(config.home);
   refuseHalfRestored(paths.home);
   const clock = systemClock;
-  const events = await eventHub(config, paths, options);
+  const events = await openEventHub(config, paths, options);
   const changes = new ChangeSignal();
   const queue = new CaptureQueue({
     queueDir: paths.queueDir,
@@ -241,54 +240,6 @@ function prepareDirectories(layout: QueueLayout): void {
   } catch (error) {
     // Every capture and the doctor say what is wrong; election goes on trying.
     if (!(error instanceof MemspoolError)) throw error;
-  }
-}
-
-async function eventHub(config: Config, paths: DataPaths, options: AppOptions): Promise<EventHub> {
-  const hub = new EventHub();
-  const level = config["log.level"];
-  const path = config["log.file"];
-  if (level === "silent" || (path === "" && !options.logToStderr)) return hub;
-  const { createLogSink } = await import("./events/log-sink.ts");
-  if (path === "") {
-    hub.subscribe(createLogSink({ level }));
-    return hub;
-  }
-  const file = {
-    path,
-    fileBytesMax: config["log.maxBytes"],
-    backupsMax: config["log.backups"],
-    alertsDir: paths.alertsDir,
-    events: hub,
-  };
-  try {
-    hub.subscribe(createLogSink({ level, file }));
-  } catch (error) {
-    throw error instanceof MemspoolError ? error : logFileUnusable(path, error);
-  }
-  return hub;
-}
-
-function logFileUnusable(path: string, cause: unknown): MemspoolError {
-  const errno = errnoOf(cause) ?? "unknown";
-  return new MemspoolError(
-    "CONFIG_INVALID",
-    `log.file is ${path}, which can not be opened (${errno}). Correct its owner and mode, or ` +
-      "name another file.",
-    { details: { setting: "log.file", value: path, errno }, cause },
-  );
-}
-
-async function storeAnswer(
-  store: StoreReader,
-  paths: DataPaths,
-  lookForSome: () => Promise<SpotCheck>,
-) {
-  try {
-    if (!existsSync(paths.storeFile)) return { absent: true, sample: await lookForSome() } as const;
-    return { checks: await store.check(), sample: await lookForSome() };
-  } catch (error) {
-    return { error: reportError(error) };
   }
 }
 

@@ -21,6 +21,7 @@ export const ERROR_CODES = {
   // the queue
   CAPTURE_FAILED: { retryable: true },
   QUEUE_FULL: { retryable: true },
+  BACKPRESSURE: { retryable: true },
   ULID_CONFLICT: { retryable: false },
   IDEMPOTENCY_CONFLICT: { retryable: false },
   DATA_DIR_UNUSABLE: { retryable: false },

@@ -9,7 +9,15 @@
 import { userInfo } from "node:os";
 import { isAbsolute, join, resolve } from "node:path";
 import { MemspoolError } from "../errors.ts";
-import { type Config, envName, SETTING_NAMES, SETTINGS, type SettingName } from "./settings.ts";
+import { checkRelations } from "./setting-relations.ts";
+import {
+  type Config,
+  envName,
+  SETTING_NAMES,
+  SETTINGS,
+  type SettingDefinition,
+  type SettingName,
+} from "./settings.ts";
 import { workingDirectory } from "./working-directory.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -51,8 +59,10 @@ export function resolveConfig(inputs: ConfigInputs): ResolvedConfig {
   for (const name of SETTING_NAMES) {
     values[name] = check(name, SETTINGS[name].default, "default");
     sources[name] = "default";
+    const { alsoEnv }: SettingDefinition = SETTINGS[name];
     const given: readonly (readonly [SettingSource, unknown])[] = [
       ["file", file[name]],
+      ["environment", alsoEnv === undefined ? undefined : inputs.env[alsoEnv]],
       ["environment", inputs.env[envName(name)]],
       ["argument", flags[name]],
     ];
@@ -63,6 +73,7 @@ export function resolveConfig(inputs: ConfigInputs): ResolvedConfig {
     }
   }
   const config = values as { -readonly [N in SettingName]: Config[N] };
+  checkRelations(config);
   config.home = absolutePath(config.home, inputs, inputs.cwd ?? workingDirectory());
   if (config["log.file"] !== "") {
     config["log.file"] = absolutePath(config["log.file"], inputs, config.home);
@@ -102,9 +113,14 @@ function check(name: SettingName, value: unknown, source: SettingSource): unknow
 }
 
 function describeSource(name: string, source: SettingSource): string {
-  if (source === "environment") return `environment variable ${envName(name)}`;
+  if (source === "environment") return `environment variable ${variableOf(name)}`;
   if (source === "file") return "config.json in the data directory";
   return source === "argument" ? "command line" : "default";
+}
+
+function variableOf(name: string): string {
+  const { alsoEnv }: Partial<SettingDefinition> = SETTINGS[name as SettingName] ?? {};
+  return alsoEnv === undefined ? envName(name) : `${envName(name)} or ${alsoEnv}`;
 }
 
 function fileSettings(file: unknown): Partial<Record<string, unknown>> {
@@ -143,7 +159,12 @@ function refuseUnknown(names: readonly string[], source: SettingSource): void {
 
 /** A mistyped variable must not pass in silence; another program's must not stop a start. */
 function unknownVariables(env: Environment): string[] {
-  const known = new Set(SETTING_NAMES.map(envName));
+  const known = new Set(
+    SETTING_NAMES.flatMap((name) => {
+      const { alsoEnv }: SettingDefinition = SETTINGS[name];
+      return [envName(name), ...(alsoEnv === undefined ? [] : [alsoEnv])];
+    }),
+  );
   return Object.keys(env)
     .filter((name) => name.startsWith("MEMSPOOL_") && !known.has(name))
     .sort()

@@ -38,6 +38,20 @@ export function count(min: number, max: number) {
   return { schema, expects: `a whole number from ${min} to ${max}` };
 }
 
+const BYTE_LIMIT_DIGITS = /^\d{1,20}$/;
+
+/** As cgroups write a limit: bytes, or `max` for none. What no machine has is none, too: 0. */
+export const byteLimit = {
+  schema: checked((value) => {
+    if (value === "max") return 0;
+    const bytes =
+      typeof value === "string" && BYTE_LIMIT_DIGITS.test(value) ? Number(value) : value;
+    if (typeof bytes !== "number" || !Number.isInteger(bytes) || bytes < 0) return undefined;
+    return Number.isSafeInteger(bytes) ? bytes : 0;
+  }),
+  expects: "a whole number of bytes, 0 or max for no limit",
+};
+
 export function choice<const Names extends readonly [string, ...string[]]>(names: Names) {
   const schema = checked((value) => names.find((name) => name === value) as Names[number]);
   return { schema, choices: names, expects: `one of ${names.join(", ")}` };

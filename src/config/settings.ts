@@ -5,6 +5,7 @@
 import { RECORD_TEXT_BYTES_MAX, SHORT_STRING_BYTES_MAX } from "../record/limits.ts";
 import { utf8Bytes } from "../record/utf8-bytes.ts";
 import {
+  byteLimit,
   choice,
   count,
   daysByProject,
@@ -23,6 +24,8 @@ export interface SettingDefinition {
   /** All right values, where they are few. */
   readonly choices?: readonly string[];
   readonly help: string;
+  /** Another environment variable that says the same; the setting's own is the stronger one. */
+  readonly alsoEnv?: string;
 }
 
 const RETENTION_DAYS_MAX = 36_500;
@@ -105,6 +108,113 @@ export const SETTINGS = {
     ...onOff,
     default: true,
     help: "whether this server may become the ingester of its data directory",
+  },
+  "spool.quotaMb": {
+    ...count(1, 100_000_000),
+    default: 512,
+    alsoEnv: "MEMSPOOL_QUOTA_MB",
+    help: "disk quota of queue, spill and done archive together, in MiB",
+  },
+  "spool.softPct": {
+    ...count(1, 100),
+    default: 90,
+    help: "share of the quota, in percent, above which the done archive is trimmed",
+  },
+  "spool.hardPct": {
+    ...count(1, 100),
+    default: 100,
+    help: "share of the quota, in percent, from which captures wait or are refused",
+  },
+  "spool.freeMbMin": {
+    ...count(0, 1_000_000),
+    default: 64,
+    help: "free space of the disk, in MiB, below which captures wait or are refused",
+  },
+  "spool.freeInodesMin": {
+    ...count(0, 1_000_000_000),
+    default: 1_000,
+    help: "free inodes of the disk below which captures wait or are refused",
+  },
+  "spool.delayMs": {
+    ...count(0, 10_000),
+    default: 300,
+    help: "how long a capture is slowed above the soft limit when nothing is left to trim",
+  },
+  "spool.waitMs": {
+    ...count(0, 30_000),
+    default: 2_000,
+    help: "how long a capture waits at the hard limit before it is refused",
+  },
+  "spool.waitRecords": {
+    ...count(0, 10_000),
+    default: 64,
+    help: "captures that may wait at the hard limit",
+  },
+  "spool.waitBytes": {
+    ...count(0, 1_073_741_824),
+    default: 16_777_216,
+    help: "bytes of text of the captures that may wait at the hard limit",
+  },
+  "memory.limitBytes": {
+    ...byteLimit,
+    default: 0,
+    alsoEnv: "MEMORY_LIMIT_BYTES",
+    help: "memory that this process may use, in bytes; 0 leaves it to cgroup and V8",
+  },
+  "memory.throttlePct": {
+    ...count(1, 100),
+    default: 70,
+    help: "share of the memory limit, in percent, from which ingestion is slowed",
+  },
+  "memory.shedPct": {
+    ...count(1, 100),
+    default: 85,
+    help: "share of the memory limit, in percent, from which low-priority captures are refused",
+  },
+  "memory.criticalPct": {
+    ...count(1, 100),
+    default: 90,
+    help: "share of the memory limit, in percent, from which it is critical",
+  },
+  "memory.reliefPct": {
+    ...count(1, 100),
+    default: 55,
+    help: "share of the memory limit, in percent, below which all is well again",
+  },
+  "stall.pct": {
+    ...count(1, 100),
+    default: 20,
+    help: "share of time, in percent, in which tasks stall (Linux PSI, some avg10) that is pressure",
+  },
+  "governor.loopDelayMs": {
+    ...count(10, 60_000),
+    default: 250,
+    help: "delay of the event loop, in milliseconds (99th percentile), that is pressure",
+  },
+  "governor.storeMs": {
+    ...count(10, 60_000),
+    default: 2_000,
+    help: "time of one transaction of the store, in milliseconds, that is pressure",
+  },
+  "governor.coolDownMs": {
+    ...count(100, 3_600_000),
+    default: 30_000,
+    help: "shortest time, in milliseconds, between two steps of the ingester's pace",
+  },
+  "governor.floorPct": {
+    ...count(1, 100),
+    default: 20,
+    help: "slowest pace of the ingester under pressure, in percent of its full one",
+  },
+  "earlyDrop.fromPct": {
+    ...count(1, 100),
+    default: 60,
+    help: "fill of the queue, in percent, from which some low-priority captures are refused",
+  },
+  "earlyDrop.refusePct": {
+    ...count(0, 100),
+    default: 30,
+    help: "share of low-priority captures, in percent, that is refused when the queue is full",
   },
   "hook.recall": {
     ...onOff,

@@ -72,7 +72,40 @@ export interface EventFields {
   audit_rotation_recovered: { away_ms: number };
   audit_near_limit: { used_bytes: number; limit_bytes: number };
   audit_backup_deleted: { bytes: number };
+  backpressure_changed: {
+    from: "normal" | "soft" | "hard";
+    to: "normal" | "soft" | "hard";
+    reason: string;
+    used_bytes: number;
+    quota_bytes: number;
+  };
+  /** At most once a minute for each kind; `count` is how often it was met since the last one. */
+  backpressure_warning: { kind: "soft" | "hard" | "early_drop" | "memory" | "line"; count: number };
+  backpressure_cleared: { away_ms: number; delayed: number; refused: number };
+  /** Once, when captures have been held up for long. */
+  backpressure_critical: { hard_ms: number };
+  archive_trimmed: { files: number; bytes: number; left_bytes: number; ms: number };
+  trim_held_back: { files: number; missing: number };
+  pressure_raised: { sensor: PressureSensor; value: number; limit: number };
+  pressure_relieved: { sensor: PressureSensor; value: number; limit: number };
+  memory_shedding: { rss_bytes: number; limit_bytes: number };
+  memory_critical: { rss_bytes: number; limit_bytes: number };
+  stalls_unknown: { errno: string };
+  governor_changed: {
+    from: GovernorState;
+    to: GovernorState;
+    share_pct: number;
+    cause: PressureSensor | "relief";
+  };
+  sensor_failed: { sensor: PressureSensor | "spool"; errno: string };
+  alert_raised: { alert: string };
+  alert_cleared: { alert: string };
+  crash_reported: { error: string; thread: "main" | "ingester" | "store"; fatal: boolean };
 }
+
+/** What lowers the pace of the ingester. */
+export type PressureSensor = "memory" | "stall" | "loop" | "store";
+export type GovernorState = "normal" | "degraded" | "recovering";
 
 export type EventName = keyof EventFields;
 export type Severity = "debug" | "info" | "warning" | "error" | "critical";
@@ -123,6 +156,22 @@ export const EVENT_SEVERITY: Readonly<Record<EventName, Severity>> = {
   index_renewed: "info",
   store_rebuilt: "info",
   backup_written: "info",
+  backpressure_changed: "info",
+  backpressure_warning: "warning",
+  backpressure_cleared: "info",
+  backpressure_critical: "critical",
+  archive_trimmed: "info",
+  trim_held_back: "warning",
+  pressure_raised: "warning",
+  pressure_relieved: "info",
+  memory_shedding: "error",
+  memory_critical: "critical",
+  stalls_unknown: "info",
+  governor_changed: "info",
+  sensor_failed: "warning",
+  alert_raised: "warning",
+  alert_cleared: "info",
+  crash_reported: "critical",
 };
 
 export type MemspoolEvent = {

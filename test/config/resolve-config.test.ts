@@ -175,6 +175,27 @@ it("P11: every setting's variable name follows from its name", () => {
     "MEMSPOOL_INGEST_BATCH_RECORDS",
     "MEMSPOOL_INGEST_POLL_MS",
     "MEMSPOOL_INGEST_ENABLED",
+    "MEMSPOOL_SPOOL_QUOTA_MB",
+    "MEMSPOOL_SPOOL_SOFT_PCT",
+    "MEMSPOOL_SPOOL_HARD_PCT",
+    "MEMSPOOL_SPOOL_FREE_MB_MIN",
+    "MEMSPOOL_SPOOL_FREE_INODES_MIN",
+    "MEMSPOOL_SPOOL_DELAY_MS",
+    "MEMSPOOL_SPOOL_WAIT_MS",
+    "MEMSPOOL_SPOOL_WAIT_RECORDS",
+    "MEMSPOOL_SPOOL_WAIT_BYTES",
+    "MEMSPOOL_MEMORY_LIMIT_BYTES",
+    "MEMSPOOL_MEMORY_THROTTLE_PCT",
+    "MEMSPOOL_MEMORY_SHED_PCT",
+    "MEMSPOOL_MEMORY_CRITICAL_PCT",
+    "MEMSPOOL_MEMORY_RELIEF_PCT",
+    "MEMSPOOL_STALL_PCT",
+    "MEMSPOOL_GOVERNOR_LOOP_DELAY_MS",
+    "MEMSPOOL_GOVERNOR_STORE_MS",
+    "MEMSPOOL_GOVERNOR_COOL_DOWN_MS",
+    "MEMSPOOL_GOVERNOR_FLOOR_PCT",
+    "MEMSPOOL_EARLY_DROP_FROM_PCT",
+    "MEMSPOOL_EARLY_DROP_REFUSE_PCT",
     "MEMSPOOL_HOOK_RECALL",
     "MEMSPOOL_HOOK_RECALL_CHARS",
     "MEMSPOOL_HOOK_TOOLS",
@@ -185,4 +206,43 @@ it("P11: every setting's variable name follows from its name", () => {
     "MEMSPOOL_RETENTION_PROJECTS",
   ]);
   for (const name of SETTING_NAMES) expect(SETTINGS[name].help).not.toBe("");
+});
+
+describe("settings that belong together", () => {
+  it("P11: a soft limit above the hard one stops the start, naming both and the range", () => {
+    const error = refusal({
+      env: { MEMSPOOL_SPOOL_SOFT_PCT: "95", MEMSPOOL_SPOOL_HARD_PCT: "80" },
+    });
+    expect(error.code).toBe("CONFIG_INVALID");
+    expect(error.details).toMatchObject({ setting: "spool.softPct", value: "95" });
+    expect(error.message).toContain("at most spool.hardPct, which is 80");
+  });
+
+  it("P11: the shares of memory rise from relief to critical", () => {
+    expect(refusal({ file: { "memory.reliefPct": 71 } }).details.setting).toBe("memory.reliefPct");
+    expect(refusal({ file: { "memory.shedPct": 91 } }).details.setting).toBe("memory.shedPct");
+    expect(resolve({ file: { "memory.shedPct": 90 } }).config["memory.shedPct"]).toBe(90);
+  });
+
+  it("P11: the names of the field are taken too, and the setting's own is the stronger one", () => {
+    const env = { MEMORY_LIMIT_BYTES: "1000000", MEMSPOOL_QUOTA_MB: "2" };
+    const { config, sources, warnings } = resolve({ env });
+    expect(config["memory.limitBytes"]).toBe(1_000_000);
+    expect(config["spool.quotaMb"]).toBe(2);
+    expect(sources["spool.quotaMb"]).toBe("environment");
+    expect(warnings).toEqual([]);
+    const both = resolve({ env: { ...env, MEMSPOOL_SPOOL_QUOTA_MB: "3" } });
+    expect(both.config["spool.quotaMb"]).toBe(3);
+    const error = refusal({ env: { MEMORY_LIMIT_BYTES: "lots" } });
+    expect(error.message).toContain("MEMORY_LIMIT_BYTES");
+  });
+
+  it("P7: max and what no machine has are no limit", () => {
+    const limit = (text: string) =>
+      resolve({ env: { MEMORY_LIMIT_BYTES: text } }).config["memory.limitBytes"];
+    expect(limit("max")).toBe(0);
+    expect(limit("1152921504606846976")).toBe(0);
+    expect(limit("18446744073709551615")).toBe(0);
+    expect(refusal({ env: { MEMORY_LIMIT_BYTES: "-1" } }).code).toBe("CONFIG_INVALID");
+  });
 });
