@@ -30,7 +30,7 @@ export const ROOMS: Readonly<Record<string, RoomRule>> = {
   config: { values: ["record", "errors", "platform/git-project"] },
   queue: { values: GROUND },
   store: { values: GROUND },
-  pressure: { values: ["events", "platform", "errors"], types: ["queue"] },
+  pressure: { values: ["events", "platform", "errors", "queue/spool-usage"], types: ["queue"] },
   ingest: { values: [...GROUND, "queue", "store"] },
   memory: { values: [...GROUND, "queue", "store", "pressure"] },
   hooks: { values: [...GROUND, "config", "queue", "memory"] },
