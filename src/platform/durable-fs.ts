@@ -20,6 +20,7 @@ import {
   readdir,
   rename,
   stat,
+  statfs,
   unlink,
   write,
 } from "node:fs";
@@ -37,6 +38,13 @@ export interface FileFacts extends FileIdentity {
   readonly kind: "file" | "directory" | "symlink" | "other";
   readonly bytes: number;
   readonly mtimeMs: number;
+}
+
+/** What a file system has left for this user. */
+export interface FreeSpace {
+  readonly freeBytes: number;
+  /** Infinity where the file system makes inodes as it needs them. */
+  readonly freeInodes: number;
 }
 
 export interface DurableFs {
@@ -71,6 +79,8 @@ export interface DurableFs {
   names(directory: string): Promise<string[]>;
   /** Whole content of a regular file; ELOOP for a symlink. */
   read(path: string): Promise<Buffer>;
+  /** Of the file system that holds the path. */
+  space(path: string): Promise<FreeSpace>;
 }
 
 export const FILE_MODE = 0o600;
@@ -87,6 +97,7 @@ const writeCall = promisify(write);
 const fsyncCall = promisify(fsync);
 const fstatCall = promisify(fstat);
 const statCall = promisify(stat);
+const statfsCall: (path: string) => Promise<import("node:fs").StatsFs> = promisify(statfs);
 const lstatCall = promisify(lstat);
 const closeCall = promisify(close);
 const linkCall = promisify(link);
@@ -118,6 +129,13 @@ export const nodeDurableFs: DurableFs = {
   facts: async (path) => factsOf(await lstatCall(path)),
   names: (directory) => readdirCall(directory),
   read: (path) => readFile(path, { flag: constants.O_RDONLY | O_NOFOLLOW | O_NONBLOCK }),
+  space: async (path) => {
+    const { bavail, bsize, files, ffree } = await statfsCall(path);
+    return {
+      freeBytes: bavail * bsize,
+      freeInodes: files > 0 ? ffree : Number.POSITIVE_INFINITY,
+    };
+  },
 };
 
 /** The part of a stat that we use. */

@@ -26,3 +26,8 @@ export interface SpoolUsage {
 export function usedBytes(usage: SpoolUsage): number {
   return usage.pendingBytes + usage.spilledBytes + usage.doneBytes;
 }
+
+/** Above it the done archive is trimmed. */
+export function softLimitBytes(quotaBytes: number, softPct: number): number {
+  return Math.floor((quotaBytes * softPct) / 100);
+}
