@@ -10,6 +10,7 @@
 import { Server } from "@modelcontextprotocol/sdk/server/index.js";
 import type { ServerNotification } from "@modelcontextprotocol/sdk/types.js";
 import type { Memory } from "../memory/memory.ts";
+import { systemTiming, type Timing } from "../platform/timing.ts";
 import { TOOLS } from "../tools/catalogue.ts";
 import { clip } from "../tools/fit-answer.ts";
 import { completionHandlers } from "./bind-completions.ts";
@@ -20,7 +21,7 @@ import { INSTRUCTIONS } from "./instructions.ts";
 import { METHOD_NOT_FOUND, ProtocolError } from "./protocol-error.ts";
 import type { RequestHandlers } from "./request-handler.ts";
 import { RESOURCES } from "./resources/catalogue.ts";
-import { Subscriptions, systemTiming, type Timing } from "./subscriptions.ts";
+import { Subscriptions } from "./subscriptions.ts";
 
 export interface ServerParts {
   readonly memory: Memory;

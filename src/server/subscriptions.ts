@@ -8,26 +8,10 @@
  */
 import { MemspoolError } from "../errors.ts";
 import type { Memory } from "../memory/memory.ts";
-import { type Clock, systemClock } from "../platform/clock.ts";
+import type { Timing } from "../platform/timing.ts";
 
 export const UPDATE_INTERVAL_MS = 1_000;
 export const SUBSCRIPTION_COUNT_MAX = 256;
-
-/** Time for subscriptions; tests replace it. */
-export interface Timing {
-  readonly clock: Clock;
-  /** Runs once after the delay unless the returned function is called before. */
-  readonly schedule: (delayMs: number, run: () => void) => () => void;
-}
-
-export const systemTiming: Timing = {
-  clock: systemClock,
-  schedule: (delayMs, run) => {
-    const timer = setTimeout(run, delayMs);
-    timer.unref();
-    return () => clearTimeout(timer);
-  },
-};
 
 interface Watch {
   toldAtMs: number;

@@ -1,5 +1,5 @@
 /** Time that moves only when a test moves it. */
-import type { Timing } from "../../src/server/subscriptions.ts";
+import type { Timing } from "../../src/platform/timing.ts";
 
 export class ManualTime implements Timing {
   #nowMs = 0;

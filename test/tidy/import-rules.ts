@@ -37,7 +37,9 @@ export const ROOMS: Readonly<Record<string, RoomRule>> = {
   health: { values: ["platform/directory-fsync"], types: PARTS },
   tools: { values: ["record", "errors", "health"], types: ["memory"] },
   server: {
-    values: ["tools", "health", "events", "errors", "record", "platform/clock"],
+    values: [
+      ...["tools", "health", "events", "errors", "record", "platform/clock", "platform/timing"],
+    ],
     types: ["memory"],
   },
   workers: { values: BELOW_CLI },
