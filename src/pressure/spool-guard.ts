@@ -1,0 +1,180 @@
+/**
+ * How full the disk quota is now, as one process knows it: the last look at the disk, its own appends
+ * since, and those in flight; and what state that is.
+ *
+ *   take ──▶ in flight ──▶ done(ulid) ──▶ own append ──▶ seen by a look
+ *
+ * Guarantees: an own append counts at once. A look counts it instead of, not beside, this: who was
+ * over before the look began, and who the look found pending, is not counted here any more. What can
+ * not be told is counted too much until the next look, never too little. State is judged anew at each
+ * look, each append and each question. Each transition is one `backpressure_changed`; the way back to
+ * normal is one `backpressure_cleared`. Nothing is judged before the first look.
+ */
+import type { Events } from "../events/catalogue.ts";
+import type { Clock } from "../platform/clock.ts";
+import { type SpoolUsage, usedBytes } from "../queue/spool-usage.ts";
+import type { SpoolAdmission } from "./admission.ts";
+import { OwnAppends } from "./own-appends.ts";
+import type { SpoolFacts } from "./pressure-facts.ts";
+import {
+  relievable,
+  SPOOL_AT_EASE,
+  type SpoolLimits,
+  type SpoolLoad,
+  type SpoolStanding,
+  spoolReason,
+  spoolState,
+} from "./quota.ts";
+
+export interface SpoolGuardParts {
+  readonly clock: Clock;
+  readonly events: Events;
+  readonly limits: SpoolLimits;
+}
+
+export class SpoolGuard {
+  readonly #parts: SpoolGuardParts;
+  readonly #listeners = new Set<() => void>();
+  readonly #own = new OwnAppends();
+  #usage: SpoolUsage | undefined;
+  #standing: SpoolStanding = SPOOL_AT_EASE;
+  #sinceMs: number;
+  /** On the monotonic clock. */
+  #leftNormalAtMs = 0;
+  #heldBackBytes = 0;
+  #inFlightBytes = 0;
+  #inFlightCount = 0;
+  #heldUp = { delayed: 0, refused: 0 };
+
+  constructor(parts: SpoolGuardParts) {
+    this.#parts = parts;
+    this.#sinceMs = parts.clock.nowMs();
+  }
+
+  /**
+   * A look at the disk ended.
+   * @param pendingUlids that the look found
+   */
+  measured(usage: SpoolUsage, pendingUlids: ReadonlySet<string>): void {
+    this.#own.seen(usage.atMs, pendingUlids);
+    this.#usage = usage;
+    this.#judge();
+    this.#tell();
+  }
+
+  /** Of the archive's old files, those that trimming must leave; see ingest/trimmer. */
+  trimHeldBack(bytes: number): void {
+    this.#heldBackBytes = bytes;
+  }
+
+  /** A capture goes ahead. */
+  take(bytes: number): void {
+    this.#inFlightBytes += bytes;
+    this.#inFlightCount++;
+  }
+
+  /**
+   * It is over.
+   * @param bytes as they were taken
+   * @param ulid of what is on disk now; undefined if it may not be there
+   */
+  done(bytes: number, ulid: string | undefined): void {
+    this.#inFlightBytes -= bytes;
+    this.#inFlightCount--;
+    if (ulid !== undefined) this.#own.add(ulid, bytes, this.#nowMs());
+    this.#judge();
+    this.#tell();
+  }
+
+  /** For {@link backpressure_cleared}: a capture was slowed or refused. */
+  heldUp(how: "delayed" | "refused"): void {
+    this.#heldUp[how]++;
+  }
+
+  admission(): SpoolAdmission {
+    this.#judge();
+    const usage = this.#usage;
+    if (usage === undefined) {
+      return { state: "normal", relievable: false, roomBytes: Number.POSITIVE_INFINITY };
+    }
+    const { quotaBytes, hardPct } = this.#parts.limits;
+    const used = usedBytes(usage) + this.#own.bytes + this.#inFlightBytes;
+    const roomBytes = (quotaBytes * hardPct) / 100 - used;
+    return { state: this.#standing.state, relievable: this.#relievable(), roomBytes };
+  }
+
+  facts(): SpoolFacts {
+    this.#judge();
+    const { quotaBytes, softPct, hardPct } = this.#parts.limits;
+    const { state } = this.#standing;
+    const load = this.#load();
+    return {
+      state,
+      sinceMs: this.#sinceMs,
+      reason: load === undefined ? "" : spoolReason(state, load, this.#parts.limits),
+      usage: this.#usage,
+      ...{ quotaBytes, softPct, hardPct },
+      relievable: this.#relievable(),
+    };
+  }
+
+  /** Pending records, own appends and those in flight with them; undefined before the first look. */
+  pendingCount(): number | undefined {
+    if (this.#usage === undefined) return undefined;
+    return this.#usage.pendingCount + this.#own.count + this.#inFlightCount;
+  }
+
+  /** Called after each look and after each capture. @returns ends it */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  #load(): SpoolLoad | undefined {
+    const usage = this.#usage;
+    if (usage === undefined) return undefined;
+    const { bytes, count } = this.#own;
+    const freeBytes = Math.max(0, usage.freeBytes - bytes);
+    const freeInodes = Math.max(0, usage.freeInodes - count);
+    return {
+      usage: { ...usage, freeBytes, freeInodes },
+      ownBytes: bytes,
+      heldBackBytes: this.#heldBackBytes,
+      nowMs: this.#nowMs(),
+    };
+  }
+
+  #relievable(): boolean {
+    return relievable(this.#standing, this.#nowMs());
+  }
+
+  #judge(): void {
+    const load = this.#load();
+    if (load === undefined) return;
+    const { events, clock, limits } = this.#parts;
+    const { state: from } = this.#standing;
+    this.#standing = spoolState(this.#standing, load, limits);
+    const { state: to } = this.#standing;
+    if (to === from) return;
+    this.#sinceMs = clock.nowMs();
+    const used = usedBytes(load.usage) + load.ownBytes;
+    const bytes = { used_bytes: used, quota_bytes: limits.quotaBytes };
+    const reason = spoolReason(to, load, limits);
+    events.emit("backpressure_changed", { from, to, reason, ...bytes });
+    if (from === "normal") {
+      this.#leftNormalAtMs = load.nowMs;
+      this.#heldUp = { delayed: 0, refused: 0 };
+    } else if (to === "normal") {
+      const awayMs = Math.round(load.nowMs - this.#leftNormalAtMs);
+      events.emit("backpressure_cleared", { away_ms: awayMs, ...this.#heldUp });
+    }
+  }
+
+  #tell(): void {
+    for (const listener of [...this.#listeners]) listener();
+  }
+
+  #nowMs(): number {
+    return this.#parts.clock.monotonicMs();
+  }
+}
