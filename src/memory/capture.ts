@@ -3,16 +3,21 @@
  *
  * Guarantees: resolves only when the record is durable (queue/capture-queue). Fills in the current
  * project where the caller names none, and takes out what privacy asks for, before anything touches
- * the disk; changes nothing else.
+ * the disk; changes nothing else. Under pressure it is slowed, waits or is refused by the gate before
+ * that, and nothing is acknowledged meanwhile.
  */
 import { type ErrorReport, MemspoolError, reportError, type StoredState } from "../errors.ts";
 import { BATCH_BYTES_MAX, BATCH_COUNT_MAX, RECORD_TEXT_BYTES_MAX } from "../record/limits.ts";
 import type { MemoryRecord } from "../record/memory-record.ts";
 import { utf8Bytes } from "../record/utf8-bytes.ts";
+import { type AppendingQueue, gatedQueue } from "./gated-queue.ts";
 import type { CaptureFailure, CaptureInput, Receipt } from "./memory.ts";
 import type { MemoryParts } from "./parts.ts";
 
-export type CaptureParts = Pick<MemoryParts, "queue" | "project" | "onCaptured" | "privacy">;
+export interface CaptureParts
+  extends Pick<MemoryParts, "project" | "onCaptured" | "privacy" | "gate"> {
+  readonly queue: AppendingQueue;
+}
 
 export interface CaptureCounts {
   readonly captured: number;
@@ -21,6 +26,7 @@ export interface CaptureCounts {
   readonly failing: string | undefined;
 }
 
+/** BACKPRESSURE is none: refused by policy, with a state and a reason of its own. */
 const DISK_CODES: ReadonlySet<string> = new Set<ErrorReport["code"]>([
   "CAPTURE_FAILED",
   "QUEUE_FULL",
@@ -31,12 +37,14 @@ const DISK_CODES: ReadonlySet<string> = new Set<ErrorReport["code"]>([
 
 export class Captures {
   readonly #parts: CaptureParts;
+  readonly #queue: AppendingQueue;
   #captured = 0;
   #failed = 0;
   #failing: string | undefined;
 
   constructor(parts: CaptureParts) {
     this.#parts = parts;
+    this.#queue = gatedQueue(parts.queue, parts.gate);
   }
 
   /** Since this process started. */
@@ -44,7 +52,7 @@ export class Captures {
     return { captured: this.#captured, failed: this.#failed, failing: this.#failing };
   }
 
-  /** @throws as {@link import("../queue/capture-queue.ts").CaptureQueue.append} */
+  /** @throws as {@link import("../queue/capture-queue.ts").CaptureQueue.append}; BACKPRESSURE */
   async capture(input: CaptureInput): Promise<Receipt> {
     const receipt = await this.#append(input);
     this.#captured++;
@@ -83,7 +91,8 @@ export class Captures {
   }
 
   async #appendClean(record: MemoryRecord, retryUlid: string | undefined): Promise<Receipt> {
-    const { queue, privacy } = this.#parts;
+    const queue = this.#queue;
+    const { privacy } = this.#parts;
     if (privacy?.on !== true || !isLookedAt(record)) return queue.append(record, { retryUlid });
     const { record: clean, redacted } = await privacy.apply(record);
     const receipt = await queue.append(clean, { retryUlid });

@@ -162,7 +162,10 @@ export interface FlushResult {
 }
 
 export interface Memory {
-  /** CAPTURE_FAILED, RECORD_INVALID, RECORD_TOO_LARGE, ULID_CONFLICT, SHUTTING_DOWN. */
+  /**
+   * CAPTURE_FAILED, RECORD_INVALID, RECORD_TOO_LARGE, ULID_CONFLICT, BACKPRESSURE, QUEUE_FULL,
+   * SHUTTING_DOWN.
+   */
   capture(input: CaptureInput): Promise<Receipt>;
   /** One outcome a record, in order. BATCH_TOO_LARGE refuses the whole. */
   captureBatch(inputs: readonly unknown[]): Promise<(Receipt | CaptureFailure)[]>;

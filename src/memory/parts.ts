@@ -3,6 +3,7 @@ import type { Events } from "../events/catalogue.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { DurableFs } from "../platform/durable-fs.ts";
 import type { DurableFsSync } from "../platform/durable-fs-sync.ts";
+import type { Gate } from "../pressure/gate.ts";
 import type { CaptureQueue } from "../queue/capture-queue.ts";
 import type { ForgetView } from "../queue/forget-view.ts";
 import type { OverflowView } from "../queue/overflow-view.ts";
@@ -57,6 +58,8 @@ export interface MemoryParts {
   /** Asks whichever process leads to drain now. */
   readonly askToDrain: () => void;
   readonly health: () => Promise<HealthReport>;
+  /** Holds captures up under pressure; without it none is. */
+  readonly gate?: Gate | undefined;
   /** What must not be stored; nothing is taken out without it. */
   readonly privacy?: Privacy;
   /** In days, 0 for ever; by project instead. */

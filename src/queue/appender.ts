@@ -24,6 +24,7 @@ import { boundQueue, type Overflow } from "./overflow.ts";
 import { sortNames } from "./pending-list.ts";
 import { prepareDirectories } from "./prepare-queue.ts";
 import { captureFailed, type EncodedEnvelope, publish } from "./publish.ts";
+import { ofRepeat } from "./repeated-attempt.ts";
 import type { OverflowPolicy } from "./room.ts";
 
 /** Proof that a record is on disk. */
@@ -109,6 +110,11 @@ export class Appender {
       this.#appending--;
       if (this.#closed && this.#appending === 0) await this.#release();
     }
+  }
+
+  /** @throws as CaptureQueue.check */
+  check(record: MemoryRecord): void {
+    this.#parts.parse(record, this.#parts.textBytesMax);
   }
 
   /** See CaptureQueue.noteReturned. */
@@ -198,24 +204,6 @@ export class Appender {
       errno: String(error.details.errno ?? ""),
     });
   }
-}
-
-/**
- * What went wrong before anything was written says nothing of the attempt that is repeated: that one
- * may be there. Who heard "no" would capture the text again, under a second id.
- *
- * @param ulid of the attempt that is repeated; undefined for a first one
- */
-function ofRepeat(error: unknown, ulid: string | undefined): unknown {
-  if (ulid === undefined) return error;
-  if (!(error instanceof MemspoolError) || error.details.stored !== "no") return error;
-  if (error.code === "ULID_CONFLICT") return error; // another text has the id: this one never had it
-  const { code, message, details, cause } = error;
-  return new MemspoolError(
-    code,
-    `${message} An earlier attempt may be stored: repeat it with retry_ulid ${ulid}.`,
-    { details: { ...details, ulid, stored: "unknown" }, cause },
-  );
 }
 
 function shuttingDown(): MemspoolError {

@@ -153,6 +153,14 @@ export class CaptureQueue {
   }
 
   /**
+   * Whether a record could be stored at all; appending checks it in any case.
+   * @throws MemspoolError RECORD_INVALID, RECORD_TOO_LARGE
+   */
+  check(record: MemoryRecord): void {
+    this.#appender.check(record);
+  }
+
+  /**
    * Tells that a record was sent back from quarantine to pending, where it takes a place: without
    * it this object would count one too few until it lists the directory again.
    */

@@ -1,8 +1,8 @@
 /** A queue that takes out of records what privacy asks for: for imports, which append directly. */
-import type { CaptureQueue } from "../../queue/capture-queue.ts";
+import type { AppendingQueue } from "../gated-queue.ts";
 import type { Privacy } from "./privacy.ts";
 
-type Appending = Pick<CaptureQueue, "append" | "adopt">;
+type Appending = Pick<AppendingQueue, "append" | "adopt">;
 
 /** With privacy off it is the queue itself. */
 export function privateQueue(queue: Appending, privacy: Privacy): Appending {
