@@ -4,7 +4,8 @@
  * Guarantees: always resolves, within HOOK_MS_MAX, and prints nothing but the recall of a session's
  * start: the client's turn goes on whatever happens here. What could not be done is counted and
  * noted where `status` and `doctor` show it, and on stderr if even that can not be written. Where
- * the settings can not be read nothing is captured: they may ask for privacy.
+ * the settings can not be read nothing is captured: they may ask for privacy. Where the disk quota is
+ * reached nothing is captured either, and the client does not wait for room.
  */
 import type { Readable } from "node:stream";
 import { dataPaths } from "../config/data-paths.ts";
@@ -16,8 +17,14 @@ import { MemspoolError } from "../errors.ts";
 import { Captures } from "../memory/capture.ts";
 import { Privacy, privacySettings } from "../memory/privacy/privacy.ts";
 import { systemClock } from "../platform/clock.ts";
+import { nodeDurableFs } from "../platform/durable-fs.ts";
 import { errnoOf } from "../platform/errno.ts";
+import { keepingTiming } from "../platform/timing.ts";
+import type { Gate } from "../pressure/gate.ts";
+import { InstantGate } from "../pressure/instant-gate.ts";
+import { spoolLimits } from "../pressure/quota.ts";
 import { CaptureQueue } from "../queue/capture-queue.ts";
+import { SpoolMeter } from "../queue/spool-meter.ts";
 import { captureTurn } from "./capture-turns.ts";
 import { clientEvent } from "./client-event.ts";
 import { codexNotification } from "./codex-notify.ts";
@@ -32,6 +39,8 @@ import { checkTurnRecord } from "./turn-record.ts";
 /** A client waits longer than this for a hook; none should have to. */
 export const HOOK_MS_MAX = 10_000;
 export const RECALL_MS_MAX = 3_000;
+/** A disk that can not be looked at within this is not looked at: a hook has a tenth of a second. */
+export const LOOK_MS_MAX = 50;
 
 export interface HookParts {
   /** Behind `hook`. */
@@ -108,7 +117,8 @@ async function capture(
     parse: checkTurnRecord,
   });
   const project = projectFor(resolved, event.cwd || parts.cwd);
-  const captures = new Captures({ queue, project, onCaptured: () => {} });
+  const gate = gateFor(queue, config);
+  const captures = new Captures({ queue, project, gate, onCaptured: () => {} });
   const privacy = new Privacy(privacySettings(config));
   const { sessionId } = event;
   try {
@@ -125,6 +135,17 @@ async function capture(
   } finally {
     await queue.close();
   }
+}
+
+/** The client waits for its hook, so a capture is let in or refused, and never held up. */
+function gateFor({ layout }: CaptureQueue, config: Config): Gate {
+  const meter = new SpoolMeter({ fs: nodeDurableFs, layout, clock: systemClock });
+  return new InstantGate({
+    estimate: () => meter.estimate(),
+    limits: spoolLimits(config),
+    lookMs: LOOK_MS_MAX,
+    timing: keepingTiming,
+  });
 }
 
 async function start(
@@ -179,8 +200,8 @@ function leaveTrace(
 function describe(error: unknown): { code: string; subject: string } {
   if (error instanceof HookFault) return { code: error.code, subject: error.subject };
   if (error instanceof MemspoolError) {
-    const { errno, setting } = error.details;
-    return { code: error.code, subject: String(errno ?? setting ?? "") };
+    const { errno, setting, reason } = error.details;
+    return { code: error.code, subject: String(errno ?? setting ?? reason ?? "") };
   }
   const errno = errnoOf(error);
   if (errno !== undefined) return { code: "SYSTEM_ERROR", subject: errno };

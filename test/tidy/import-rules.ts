@@ -33,7 +33,7 @@ export const ROOMS: Readonly<Record<string, RoomRule>> = {
   pressure: { values: ["events", "platform", "errors", "queue/spool-usage"], types: ["queue"] },
   ingest: { values: [...GROUND, "queue", "store"] },
   memory: { values: [...GROUND, "queue", "store", "pressure"] },
-  hooks: { values: [...GROUND, "config", "queue", "memory"] },
+  hooks: { values: [...GROUND, "config", "queue", "pressure", "memory"] },
   health: { values: ["platform/directory-fsync"], types: PARTS },
   tools: { values: ["record", "errors", "health"], types: ["memory"] },
   server: {
