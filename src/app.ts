@@ -6,6 +6,7 @@
  */
 import { existsSync } from "node:fs";
 import type { RestoreOptions, RestoreResult } from "./app/backup-here.ts";
+import { gateHere } from "./app/gate-here.ts";
 import { refuseHalfRestored } from "./app/half-restored.ts";
 import { ingestWorkerData } from "./app/ingest-worker-data.ts";
 import { openEventHub } from "./app/open-event-hub.ts";
@@ -25,6 +26,7 @@ import { IngestHost } from "./ingest/ingest-host.ts";
 import { ingesterView } from "./ingest/ingester-view.ts";
 import { ChangeSignal } from "./memory/change-signal.ts";
 import { createMemory } from "./memory/create-memory.ts";
+import { gatedQueue } from "./memory/gated-queue.ts";
 import type { ForgetInput, ForgetResult, HealthReport, Memory } from "./memory/memory.ts";
 import { Privacy, privacySettings } from "./memory/privacy/privacy.ts";
 import { privateQueue } from "./memory/privacy/private-queue.ts";
@@ -52,6 +54,8 @@ export interface App extends Transfers {
   readonly events: Events;
   /** Starts electing and ingesting in the background (server only). */
   startIngest(): void;
+  /** From now on no capture waits for room: who does is refused. */
+  stopWaiting(): void;
   /** Lets the batch in hand finish and gives the lease back. */
   stopIngest(): Promise<void>;
   /** Drains until the queue is empty: here, or through the process that leads. */
@@ -92,6 +96,8 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     clock,
   });
   const { layout } = queue;
+  const pressure = { memoryLevel: () => "normal" as const, isWatched: () => false };
+  const { gate } = gateHere({ config, layout, clock, events, ...pressure });
   const privacy = new Privacy(privacySettings(config));
   const hooks = () => hookCounts(hooksDirectory(paths.home));
   const storeExists = () => existsSync(paths.storeFile);
@@ -108,7 +114,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   });
   const memory = createMemory(
     {
-      queue,
+      ...{ queue, gate },
       ...queueViews(layout, clock),
       maxRecords: config["queue.maxRecords"],
       overflow: config["queue.overflow"],
@@ -159,13 +165,14 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   let closing: Promise<void> | undefined;
   const close = async (): Promise<void> => {
     changes.close();
+    gate.close();
     await Promise.all([queue.close(), host.stop(), store.close()]);
   };
   const { storeFile, transcriptsDir } = paths;
   const transferParts = {
     ...{ config, layout, clock, storeFile, transcriptsDir, store, memory, privacy },
-    rawQueue: queue,
-    queue: privateQueue(queue, privacy),
+    rawQueue: gatedQueue(queue, gate),
+    queue: privateQueue(gatedQueue(queue, gate), privacy),
   };
   return Object.freeze({
     ...transfers({ ...transferParts, drain, events }),
@@ -178,6 +185,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       prepareDirectories(layout);
       host.start();
     },
+    stopWaiting: () => gate.close(),
     stopIngest: () => host.stop(),
     drain,
     forget: async (input: ForgetInput, forgetOptions: ForgetHereOptions) => {
@@ -213,6 +221,7 @@ export async function serve(config: Config): Promise<number> {
     onInitialized: () => app.startIngest(),
     onLeaving: () => {
       clearTimeout(late);
+      app.stopWaiting();
       void app.stopIngest();
     },
     close: () => app.close(),

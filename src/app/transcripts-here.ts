@@ -1,5 +1,6 @@
 /** `memspool import transcripts` with the parts of this process. */
 import { Captures } from "../memory/capture.ts";
+import type { AppendingQueue } from "../memory/gated-queue.ts";
 import type { CaptureInput, Memory } from "../memory/memory.ts";
 import type { Privacy } from "../memory/privacy/privacy.ts";
 import { everyItem } from "../memory/transfer/export.ts";
@@ -16,14 +17,13 @@ import {
 } from "../memory/transfer/transcripts/transcript-files.ts";
 import { nodeDurableFs } from "../platform/durable-fs.ts";
 import { nodeDurableFsSync } from "../platform/durable-fs-sync.ts";
-import type { CaptureQueue } from "../queue/capture-queue.ts";
 import { type ImportHereParts, roomParts, type TransferParts, withStore } from "./transfer-here.ts";
 
 export interface TranscriptsHereParts extends ImportHereParts {
   readonly memory: Pick<Memory, "receipt">;
   readonly privacy: Privacy;
   /** Takes records as they are: an import has done with privacy before it makes them. */
-  readonly rawQueue: CaptureQueue;
+  readonly rawQueue: AppendingQueue;
   readonly transcriptsDir: string;
 }
 
@@ -50,7 +50,7 @@ export async function importTranscriptsHere(
     textBytesMax: config["record.maxBytes"],
     knownTurns: () => knownTurns(parts),
     projectOf,
-    ...roomParts(parts, options.signal),
+    ...roomParts(parts, options),
   };
   return importTranscripts(transcriptParts, files, failed, options);
 }

@@ -87,7 +87,6 @@ export async function importHere(
   options: ImportOptions,
 ): Promise<ImportResult> {
   const { config, layout, queue, store } = parts;
-  const { signal } = options;
   const importParts: ImportParts = {
     fs: nodeDurableFs,
     layout,
@@ -96,7 +95,7 @@ export async function importHere(
     beingForgotten: () => new ForgetView(nodeDurableFs, layout, parts.clock).hidden(),
     project: config.project,
     textBytesMax: config["record.maxBytes"],
-    ...roomParts(parts, signal),
+    ...roomParts(parts, options),
     knownKeys: (name, project) => keysOf(parts, name, project),
   };
   if (source.file === undefined) return importRecords(importParts, source.chunks, options);
@@ -115,13 +114,15 @@ export async function importHere(
 /** How an import of many records makes room in the queue. */
 export function roomParts(
   { config, drain }: Pick<ImportHereParts, "config" | "drain">,
-  signal: AbortSignal | undefined,
+  { signal, onHeldUp }: Pick<RoomParts, "signal" | "onHeldUp">,
 ): RoomParts {
   // A queue that loses its oldest must not get so far.
   const losesOldest = config["queue.overflow"] === "drop-oldest";
   return {
     makeRoom: async () => void (await drain({ ...(signal && { signal }) })),
     makeRoomEvery: losesOldest ? Math.ceil(config["queue.maxRecords"] / 2) : undefined,
+    signal,
+    onHeldUp,
   };
 }
 

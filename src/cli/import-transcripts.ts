@@ -22,6 +22,7 @@ import {
   type GlobalOptions,
   type RunCommand,
 } from "./command-context.ts";
+import { tellHeldUp } from "./held-up.ts";
 import { examples } from "./option-values.ts";
 import { counted, oneLine } from "./printable.ts";
 
@@ -115,6 +116,7 @@ async function importAll(
         dryRun: options.dryRun,
         projectOf: (cwd) => projectFor(settings, cwd),
         signal,
+        onHeldUp: tellHeldUp(output, bar),
         onProgress: (done, total) => bar.update(Math.floor(done / MIB), Math.ceil(total / MIB)),
       })
       .finally(() => bar.stop()),

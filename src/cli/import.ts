@@ -9,6 +9,7 @@ import {
   type GlobalOptions,
   type RunCommand,
 } from "./command-context.ts";
+import { tellHeldUp } from "./held-up.ts";
 import { importTranscriptsCommand } from "./import-transcripts.ts";
 import { collect, examples } from "./option-values.ts";
 import { counted, oneLine } from "./printable.ts";
@@ -73,6 +74,7 @@ async function importFile(
         tags: options.tag,
         strict: options.strict,
         signal,
+        onHeldUp: tellHeldUp(output, bar),
         // How many there will be shows at the end.
         onProgress: ({ lines }) => bar.update(lines, lines),
       })

@@ -81,6 +81,7 @@ export function makeFakeApp(): FakeApp {
         memory: { ...makeMemory(fake), ...fake.memory },
         events: silentEvents,
         startIngest: () => {},
+        stopWaiting: () => {},
         stopIngest: async () => {},
         drain: (options) => fake.drain(options),
         forget: (input, options) => {

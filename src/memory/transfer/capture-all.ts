@@ -2,28 +2,32 @@
  * Many captures at once, into a queue that may fill up meanwhile.
  *
  * Guarantees: at most CAPTURES_AT_ONCE are under way, so that they share directory fsyncs and memory
- * stays small. A full queue is given the chance to be drained, a bounded number of times.
+ * stays small. A full queue is given the chance to be drained, a bounded number of times; under
+ * pressure it waits and goes on (patience.ts).
  */
 import { MemspoolError } from "../../errors.ts";
 import { inLanes } from "../in-lanes.ts";
+import { Patience, type PatienceParts } from "./patience.ts";
 
 const CAPTURES_AT_ONCE = 32;
 /** Rounds in a row in which nothing found a place. */
 const IDLE_ROUNDS_MAX = 3;
 
-export interface RoomParts {
-  readonly makeRoom: () => Promise<void>;
+export interface RoomParts extends PatienceParts {
+  /** Captures after which room is made unasked; for a queue that would lose its oldest. */
   readonly makeRoomEvery?: number | undefined;
 }
 
 export class CaptureAll {
   readonly #parts: RoomParts;
+  readonly #patience: Patience;
   /** At first nobody knows how full the queue is. */
   #sinceRoom = Number.POSITIVE_INFINITY;
   #making: Promise<void> | undefined;
 
   constructor(parts: RoomParts) {
     this.#parts = parts;
+    this.#patience = new Patience({ ...parts, makeRoom: () => this.#makeRoom() });
   }
 
   /** @throws what the first failing capture threw; QUEUE_FULL if no room can be made */
@@ -37,7 +41,7 @@ export class CaptureAll {
       await inLanes(left, lanesMax, async (item) => {
         await this.#makeRoomIfDue();
         try {
-          await capture(item);
+          await this.#patience.run(() => capture(item));
         } catch (error) {
           if (!(error instanceof MemspoolError && error.code === "QUEUE_FULL")) throw error;
           full = error;

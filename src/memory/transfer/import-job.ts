@@ -1,23 +1,21 @@
 /** What the importers of all formats share: what they are given, what they count, how a line fails. */
 import { MemspoolError } from "../../errors.ts";
 import type { CaptureQueue } from "../../queue/capture-queue.ts";
+import type { RoomParts } from "./capture-all.ts";
 import type { KnownParts } from "./import-known.ts";
+import type { OnHeldUp } from "./patience.ts";
 
 /** Lines that are named one by one. */
 const NOTES_MAX = 100;
 
 export type ImportFormat = "memspool" | "server-memory";
 
-export interface ImportParts extends KnownParts {
+export interface ImportParts extends KnownParts, RoomParts {
   readonly queue: Pick<CaptureQueue, "append" | "adopt">;
   /** The current project; "" is none. */
   readonly project: string;
   /** Largest text of a record in UTF-8 bytes. */
   readonly textBytesMax: number;
-  /** Brings pending records into the store, so that a full queue takes more. */
-  readonly makeRoom: () => Promise<void>;
-  /** Captures after which room is made unasked; for a queue that would lose its oldest. */
-  readonly makeRoomEvery?: number | undefined;
   /** Idempotency keys of the current project's records from a source. */
   readonly knownKeys: (source: string, project: string) => Promise<Set<string>>;
 }
@@ -31,6 +29,7 @@ export interface ImportOptions {
   /** Stops at the first line that can not be taken whole. */
   readonly strict?: boolean | undefined;
   readonly onProgress?: ((progress: { lines: number; captured: number }) => void) | undefined;
+  readonly onHeldUp?: OnHeldUp | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 

@@ -4,6 +4,7 @@ import type { DurableFsSync } from "../../../platform/durable-fs-sync.ts";
 import type { CaptureInput, Receipt, ReceiptResult } from "../../memory.ts";
 import type { Privacy } from "../../privacy/privacy.ts";
 import type { RoomParts } from "../capture-all.ts";
+import type { OnHeldUp } from "../patience.ts";
 import type { KnownTurns } from "./known-turns.ts";
 import { type Client, SKIP_RULES, type SkipRule } from "./line-verdict.ts";
 
@@ -40,6 +41,7 @@ export interface TranscriptOptions {
   readonly dryRun?: boolean | undefined;
   /** Bytes of transcripts. */
   readonly onProgress?: ((doneBytes: number, totalBytes: number) => void) | undefined;
+  readonly onHeldUp?: OnHeldUp | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
