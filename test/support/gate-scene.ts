@@ -107,7 +107,7 @@ export class Entering {
 
 /** Lets promises that are settled tell whoever awaits them. */
 export async function settle(): Promise<void> {
-  for (let turn = 0; turn < 10; turn++) await Promise.resolve();
+  for (let turn = 0; turn < 50; turn++) await Promise.resolve();
 }
 
 export async function said(entered: readonly Entering[]): Promise<string[]> {

@@ -41,6 +41,7 @@ export interface MemoryBenchOptions {
   readonly maxRecords?: number;
   readonly overflow?: MemoryParts["overflow"];
   readonly privacy?: MemoryParts["privacy"];
+  readonly gate?: MemoryParts["gate"];
 }
 
 export class MemoryBench {
@@ -103,6 +104,7 @@ export class MemoryBench {
         dataDir: home,
         project: options.project ?? "",
         ...(options.privacy && { privacy: options.privacy }),
+        gate: options.gate,
         version: "0.0.0",
         startedAtMs: this.clock.nowMs(),
         ingester: async () => this.ingesterView,

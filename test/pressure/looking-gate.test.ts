@@ -1,0 +1,100 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import { LOOK_MS_MAX, LookingGate } from "../../src/pressure/looking-gate.ts";
+import { Entering, GateScene, KIB, said, settle, usage } from "../support/gate-scene.ts";
+
+let scene: GateScene;
+let usedMib: number;
+let looks: number;
+let watched: boolean;
+let failures: unknown[];
+let measure: () => Promise<{ usage: ReturnType<typeof usage>; pendingUlids: Set<string> }>;
+let gate: LookingGate;
+
+beforeEach(() => {
+  scene = new GateScene();
+  [usedMib, looks, watched, failures] = [10, 0, false, []];
+  measure = async () => {
+    looks++;
+    return { usage: usage(scene.time, usedMib), pendingUlids: new Set() };
+  };
+  gate = new LookingGate({
+    ...{ gate: scene.gate, guard: scene.guard, timing: scene.time },
+    measure: () => measure(),
+    onFailed: (error) => failures.push(error),
+    isWatched: () => watched,
+  });
+});
+
+const enter = () => new Entering(gate.enter({ priority: "normal", bytes: KIB }));
+
+describe("a gate that looks by itself", () => {
+  it("P2: looks before the first capture, and no timer is left behind", async () => {
+    expect(looks).toBe(0);
+    expect(await said([enter()])).toEqual(["admitted"]);
+    expect([looks, scene.time.plannedCount]).toEqual([1, 0]);
+    usedMib = 100;
+    const other = new GateScene();
+    expect(other.guard.facts().usage).toBeUndefined();
+  });
+
+  it("P2: finds hard at its first look, and lets in when a later one finds room", async () => {
+    usedMib = 100;
+    const one = enter();
+    expect(await said([one])).toEqual(["held"]);
+    scene.time.advance(500);
+    expect(await said([one])).toEqual(["held"]);
+    usedMib = 50;
+    scene.time.advance(100);
+    expect(await said([one])).toEqual(["admitted"]);
+    expect(scene.time.plannedCount).toBe(0);
+  });
+
+  it("P2: looks again before it holds up by an old look", async () => {
+    usedMib = 91;
+    const first = enter();
+    await settle();
+    scene.time.advance(300);
+    expect(await said([first])).toEqual(["admitted"]);
+    usedMib = 10;
+    scene.time.advance(100);
+    expect(await said([enter()])).toEqual(["admitted"]);
+  });
+
+  it("P2: looks at most once a second while all is normal, and nobody waits for it", async () => {
+    for (let n = 0; n < 50; n++) {
+      expect(await said([enter()])).toEqual(["admitted"]);
+      scene.time.advance(50);
+    }
+    expect(looks).toBeLessThanOrEqual(4);
+    expect(looks).toBeGreaterThan(1);
+  });
+
+  it("P2: a look that hangs keeps a capture for a second at most, and is not begun twice", async () => {
+    measure = () => {
+      looks++;
+      return new Promise(() => {});
+    };
+    const both = [enter(), enter()];
+    scene.time.advance(LOOK_MS_MAX - 1);
+    expect(await said(both)).toEqual(["held", "held"]);
+    scene.time.advance(1);
+    expect(await said(both)).toEqual(["admitted", "admitted"]);
+    expect(looks).toBe(1);
+  });
+
+  it("P2: a look that fails is told, and holds nobody up", async () => {
+    measure = () => Promise.reject(new Error("EACCES"));
+    expect(await said([enter()])).toEqual(["admitted"]);
+    expect(failures).toHaveLength(1);
+  });
+
+  it("P2: does not look where a control loop does", async () => {
+    watched = true;
+    scene.look(91);
+    const one = enter();
+    expect(await said([one])).toEqual(["held"]);
+    scene.time.advance(300);
+    expect(await said([one])).toEqual(["admitted"]);
+    expect(looks).toBe(0);
+  });
+});
