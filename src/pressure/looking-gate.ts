@@ -5,7 +5,7 @@
  *                                        └─ held up ─▶ look again and again until it is over
  *
  * Guarantees: a look comes before the first capture, and before one that the last look would hold up.
- * Looks take at most one part in LOOK_SHARE of the time, one at a time. A look that fails or hangs
+ * Looks take about one part in LOOK_SHARE of the time, one at a time. A look that fails or hangs
  * keeps nobody longer than LOOK_MS_MAX; where nobody knows how full the disk is, nobody is held up.
  */
 import type { Timing } from "../platform/timing.ts";
@@ -19,6 +19,8 @@ export const LOOK_MS_MAX = 1_000;
 const CALM_MS = 1_000;
 const HELD_UP_MS = 100;
 const LOOK_SHARE = 20;
+/** A look that took long because the thread was busy says little of the next. */
+const PAUSE_MS_MAX = 5_000;
 
 export interface LookingGateParts {
   readonly gate: Gate;
@@ -105,7 +107,7 @@ export class LookingGate implements Gate {
   }
 
   #pauseMs(): number {
-    return Math.max(HELD_UP_MS, LOOK_SHARE * this.#costMs);
+    return Math.min(Math.max(HELD_UP_MS, LOOK_SHARE * this.#costMs), PAUSE_MS_MAX);
   }
 
   /** Whoever is admitted at once has left before the time comes. */

@@ -325,3 +325,34 @@ describe("fails without failing the client", () => {
     expect(help.stdout.toString()).toContain("memspool hook claude-code <");
   });
 });
+
+describe("under pressure", () => {
+  it("P2: a full quota is told by a trace at once, and not waited for", async () => {
+    const env = { MEMSPOOL_SPOOL_FREE_MB_MIN: "1000000" };
+    const { exitCode, stdout, stderr } = await scene.hook(scene.prompt("tea"), { env });
+    expect([exitCode, stdout.toString(), stderr]).toEqual([0, "", ""]);
+    expect(scene.failures()).toMatchObject([
+      { client: "claude-code", event: "UserPromptSubmit", code: "BACKPRESSURE", subject: "quota" },
+    ]);
+    expect(await scene.queued()).toEqual([]);
+    expect(await scene.json(["status"])).toMatchObject({
+      state: "degraded",
+      hooks: { captured: 0, failures: 1, last_failure_code: "BACKPRESSURE" },
+    });
+    expect((await scene.run(["doctor"])).stdout.toString()).toContain("BACKPRESSURE");
+    // With room again it captures, and says no more of it.
+    await scene.hook(scene.prompt("more tea"));
+    expect(await scene.queued()).toMatchObject([{ surface: "more tea" }]);
+  });
+
+  it("P2: soft slows no hook, however long it slows others", async () => {
+    const soft = { MEMSPOOL_SPOOL_SOFT_PCT: "1", MEMSPOOL_SPOOL_QUOTA_MB: "1" };
+    const doneDir = join(scene.home, "queue", "done");
+    mkdirSync(doneDir, { recursive: true, mode: 0o700 });
+    writeFileSync(join(doneDir, "20990101-00-aaaaaaaaaaaa.ndjson.gz"), Buffer.alloc(500_000));
+    // Anything that waited for this would end as a HOOK_TIMEOUT.
+    await scene.hook(scene.prompt("tea"), { env: { ...soft, MEMSPOOL_SPOOL_DELAY_MS: "10000" } });
+    expect(await scene.queued()).toMatchObject([{ surface: "tea" }]);
+    expect(scene.codes()).toEqual([]);
+  });
+});
