@@ -12,5 +12,5 @@ Recall before you answer:
 - a snippet is only a part: read the whole with memory_get before you quote it or rely on it.
 
 Corrections: capture the new text with supersedes set to the old ulid; the old text stays readable. To remove a text for good, only when the user asks for it: memory_forget.
-If a tool fails, its error has a code and says whether a retry can help; a capture that failed with stored: unknown is repeated with retry_ulid. queue_status tells whether memory works.
+If a tool fails, its error has a code and says whether a retry can help; a capture that failed with stored: unknown is repeated with retry_ulid, one with BACKPRESSURE after retry_after_ms. queue_status tells whether memory works.
 `;

@@ -16,7 +16,7 @@ export const memoryCaptureBatch = defineTool({
     "Remember up to 100 texts (8 MiB) in one call, such as the turns of a conversation; fields as " +
     "in memory_capture. Returns {receipts}: one entry a record, in order, either " +
     "{ulid, sha256, state, appended_at} or {error: {code, message, retryable, stored}}. A bad " +
-    "record does not stop the others; check every entry.\n" +
+    "record does not stop the others; check every entry, and send again those with BACKPRESSURE.\n" +
     'Example: {"records": [{"surface": "Hello", "role": "user", "session_id": "s1"}]}',
   inputSchema: z.strictObject({
     records: z.array(z.unknown().meta(batchItemSchema())).meta({ maxItems: BATCH_COUNT_MAX }),

@@ -10,7 +10,7 @@ export const memoryCapture = defineTool({
     "for what later conversations will need: decisions, preferences, facts, corrections, " +
     "instructions. Returns {ulid, sha256, state, appended_at} once the text is on disk and safe " +
     "from any crash; it can be searched at once. If it fails with stored: unknown, call again " +
-    "with retry_ulid.\n" +
+    "with retry_ulid; with BACKPRESSURE, call again after retry_after_ms.\n" +
     'Example: {"surface": "We deploy on Tuesdays, never on Fridays.", "tags": ["deploy"]}',
   inputSchema: captureArguments,
   outputSchema: z.object({
