@@ -27,17 +27,15 @@ import type { MemoryStore } from "../store/memory-store.ts";
 import type { BatchParts } from "./batch.ts";
 import type { SettleBatchParts, SettledBatch } from "./commit-and-settle.ts";
 import type { PassDrive, RunBatch } from "./drain-pass.ts";
-import { IndexRenewer, type IndexRenewerParts } from "./index-renewer.ts";
 import type { IngesterState, IngestReport } from "./ingest-report.ts";
 import { drainListing } from "./pending-pass.ts";
-import { Purger } from "./purger.ts";
 import { QueueWatch } from "./queue-watch.ts";
-import { Retention, type RetentionParts } from "./retention.ts";
 import { retryDelayMs } from "./retry-policy.ts";
 import { SegmentPass } from "./segment-pass.ts";
 import { StoreHold } from "./store-hold.ts";
+import { Upkeep, type UpkeepParts } from "./upkeep.ts";
 
-export interface IngesterOptions extends SetAsideParts, IndexRenewerParts, RetentionParts {
+export interface IngesterOptions extends SetAsideParts, UpkeepParts {
   /** Opens the store; called again after a failure. */
   readonly openStore: () => Promise<MemoryStore>;
   readonly batchRecordsMax: number;
@@ -63,9 +61,7 @@ export class Ingester {
   readonly #options: IngesterOptions;
   readonly #parts: BatchParts & SettleBatchParts;
   readonly #segments: SegmentPass;
-  readonly #purger: Purger;
-  readonly #renewer: IndexRenewer;
-  readonly #retention: Retention;
+  readonly #upkeep: Upkeep;
   readonly #watch: QueueWatch;
   readonly #store: StoreHold;
   #recovered = false;
@@ -94,11 +90,12 @@ export class Ingester {
       highWater: new HighWater(fs, layout, clock),
     };
     this.#segments = new SegmentPass(this.#parts);
-    this.#purger = new Purger(this.#parts);
-    this.#renewer = new IndexRenewer(options);
-    this.#retention = new Retention(options);
     this.#watch = new QueueWatch(fs, layout, clock);
     this.#store = new StoreHold(options);
+    this.#upkeep = new Upkeep(
+      { ...options, ...this.#parts },
+      { openStore: () => this.#store.open(), isStopping: () => this.#stopping },
+    );
   }
 
   /** Drains now, and then whenever something may have come. */
@@ -185,7 +182,7 @@ export class Ingester {
     // Ends when a pass gets nothing further: an attempt is spent at most a few times a record.
     for (let progress = true; progress && !this.#stopping; ) {
       this.#watch.listing();
-      await this.#forget();
+      await this.#upkeep.forget();
       const passes = [
         await this.#segments.run(drive, options.dueOrNot),
         await drainListing(this.#parts, listPendingSync(fs, layout), options.dueOrNot, drive),
@@ -201,27 +198,11 @@ export class Ingester {
         total.skipped += skipped + spent;
       }
       // One short step, and then what has arrived meanwhile.
-      if (await this.#upkeep()) progress = true;
+      if (await this.#upkeep.step()) progress = true;
     }
-    await this.#forget();
-    this.#watch.leftBehind = total.skipped > 0 || this.#purger.ordersLeft > 0;
+    await this.#upkeep.forget();
+    this.#watch.leftBehind = total.skipped > 0 || this.#upkeep.ordersLeft > 0;
     return total;
-  }
-
-  /** @returns whether there may be more to do */
-  async #upkeep(): Promise<boolean> {
-    if (this.#stopping) return false;
-    const openStore = () => this.#store.open();
-    const expired = await this.#retention.round(openStore, () => this.#purger.open().length);
-    return (await this.#renewer.step(openStore)) || expired;
-  }
-
-  /** Carries out orders to forget; between batches, so that they need not wait for a long drain. */
-  async #forget(): Promise<void> {
-    await this.#purger.runIfDue({
-      openStore: () => this.#store.open(),
-      isStopping: () => this.#stopping,
-    });
   }
 
   async #commit(run: RunBatch, onBatch: DrainPass["onBatch"]): Promise<SettledBatch> {
@@ -243,7 +224,7 @@ export class Ingester {
     }
     this.#report();
     onBatch?.(count);
-    await this.#forget();
+    await this.#upkeep.forget();
     return settled;
   }
 
@@ -290,7 +271,7 @@ export class Ingester {
       state: this.#state,
       lastBatch: this.#lastBatch,
       delayed: this.#delayed,
-      totals: { ...this.#totals, expired: this.#retention.forgotten },
+      totals: { ...this.#totals, expired: this.#upkeep.expired },
     });
   }
 }
