@@ -14,6 +14,10 @@ export function ingestWorkerData(
     attemptsMax: config["queue.maxAttempts"],
     batchRecordsMax: config["ingest.batchRecords"],
     pollMs: config["ingest.pollMs"],
+    trim: {
+      quotaBytes: config["spool.quotaMb"] * 1_048_576,
+      softPct: config["spool.softPct"],
+    },
     retention: { days: config["retention.days"], projects: config["retention.projects"] },
   };
 }

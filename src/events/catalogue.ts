@@ -85,7 +85,7 @@ export interface EventFields {
   /** Once, when captures have been held up for long. */
   backpressure_critical: { hard_ms: number };
   archive_trimmed: { files: number; bytes: number; left_bytes: number; ms: number };
-  trim_held_back: { files: number; missing: number };
+  trim_held_back: { files: number; missing: number; unreadable: number };
   pressure_raised: { sensor: PressureSensor; value: number; limit: number };
   pressure_relieved: { sensor: PressureSensor; value: number; limit: number };
   memory_shedding: { rss_bytes: number; limit_bytes: number };

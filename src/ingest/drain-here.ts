@@ -4,7 +4,7 @@
  *
  * Guarantees: as the ingester; returns when nothing is left that can be drained, or says why it
  * stopped. Records that are at fault spend their attempts at once, so that a bad one ends in
- * quarantine instead of keeping the command waiting. A leader that died is not waited for: this
+ * quarantine instead of keeping the command waiting. Trims the done archive at its end. A leader that died is not waited for: this
  * process takes over as soon as the lease is stale.
  */
 import { existsSync } from "node:fs";
@@ -21,6 +21,7 @@ import type { IngestWorkerData } from "./ingest-messages.ts";
 import { Ingester } from "./ingester.ts";
 import { LeaderFile } from "./leader-file.ts";
 import { openIngestStore } from "./open-ingest-store.ts";
+import { trimmingHere } from "./trimming-here.ts";
 import { leaseRefused } from "./with-lease.ts";
 
 export interface DrainOptions {
@@ -127,6 +128,7 @@ async function drainLeading(
     random: Math.random,
     openStore: () => openIngestStore(parts.storeFile, parts.layout, parts.events),
     storeIsThere: () => existsSync(parts.storeFile),
+    trimming: trimmingHere(parts, parts.layout, parts.clock),
     onReport: (own) => leaderFile.note(own),
   });
   const stop = () => void ingester.stop();

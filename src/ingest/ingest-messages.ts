@@ -11,9 +11,17 @@ export interface IngestWorkerData {
   readonly batchRecordsMax: number;
   readonly pollMs: number;
   readonly retention?: RetentionSettings | undefined;
+  readonly trim?: TrimSettings | undefined;
 }
 
-export type ToIngestWorker = { readonly type: "wake" | "flush" | "stop" };
+/** When the done archive is trimmed. */
+export interface TrimSettings {
+  readonly quotaBytes: number;
+  /** Percent of the quota. */
+  readonly softPct: number;
+}
+
+export type ToIngestWorker = { readonly type: "wake" | "flush" | "trim" | "stop" };
 
 export type FromIngestWorker =
   | { readonly type: "event"; readonly event: MemspoolEvent }

@@ -19,4 +19,15 @@ export interface IngestReport {
     /** Ordered to be forgotten because of their age. */
     readonly expired: number;
   };
+  /** null while nothing had to be trimmed. */
+  readonly trim: TrimReport | null;
+}
+
+export interface TrimReport {
+  /** Milliseconds since 1970, of the last run that removed a file; 0 before the first. */
+  readonly lastAtMs: number;
+  /** Removed from the done archive since the start. */
+  readonly bytes: number;
+  /** Bytes of files that can not be removed now: the store lacks a record, or they can not be read. */
+  readonly heldBack: number;
 }

@@ -8,13 +8,12 @@
  *                                 delayed              any ── stop ──▶ stopped
  *
  * Each pass takes spilled segments first and pending records after them, oldest first.
- * Between passes an index of an earlier text pipeline is made anew (index-renewer.ts).
+ * In between, also while idle or delayed, it does what upkeep.ts says: the done archive is trimmed.
  * Guarantees: a record is settled (archived, unlinked) only after the transaction that holds it
  * has committed; a crash anywhere in between ends with one row, because inserts are by id. Runs
  * beside another ingester without harm. A failing store never loses or quarantines anything: the
  * ingester waits, longer each time, and says so. `stop` finishes the batch in hand.
  */
-import { reportError } from "../errors.ts";
 import { errnoOf } from "../platform/errno.ts";
 import { Claims } from "../queue/claim.ts";
 import { DoneArchive } from "../queue/done-archive.ts";
@@ -27,10 +26,10 @@ import type { MemoryStore } from "../store/memory-store.ts";
 import type { BatchParts } from "./batch.ts";
 import type { SettleBatchParts, SettledBatch } from "./commit-and-settle.ts";
 import type { PassDrive, RunBatch } from "./drain-pass.ts";
+import { FailureDelay } from "./failure-delay.ts";
 import type { IngesterState, IngestReport } from "./ingest-report.ts";
 import { drainListing } from "./pending-pass.ts";
 import { QueueWatch } from "./queue-watch.ts";
-import { retryDelayMs } from "./retry-policy.ts";
 import { SegmentPass } from "./segment-pass.ts";
 import { StoreHold } from "./store-hold.ts";
 import { Upkeep, type UpkeepParts } from "./upkeep.ts";
@@ -64,6 +63,7 @@ export class Ingester {
   readonly #upkeep: Upkeep;
   readonly #watch: QueueWatch;
   readonly #store: StoreHold;
+  readonly #delay: FailureDelay;
   #recovered = false;
   #state: IngesterState = "idle";
   #stopping = false;
@@ -71,9 +71,6 @@ export class Ingester {
   #running: Promise<unknown> | undefined;
   #wokenWhileRunning = false;
   #poll: NodeJS.Timeout | undefined;
-  #delay: NodeJS.Timeout | undefined;
-  #failures = 0;
-  #delayed: IngestReport["delayed"] = null;
   #lastBatch: IngestReport["lastBatch"] = null;
   readonly #totals = { ingested: 0, duplicates: 0, quarantined: 0 };
 
@@ -92,9 +89,14 @@ export class Ingester {
     this.#segments = new SegmentPass(this.#parts);
     this.#watch = new QueueWatch(fs, layout, clock);
     this.#store = new StoreHold(options);
+    this.#delay = new FailureDelay(options, () => this.flush());
     this.#upkeep = new Upkeep(
       { ...options, ...this.#parts },
-      { openStore: () => this.#store.open(), isStopping: () => this.#stopping },
+      {
+        openStore: () => this.#store.open(),
+        isStopping: () => this.#stopping,
+        onTrimmed: () => this.#report(),
+      },
     );
   }
 
@@ -106,15 +108,21 @@ export class Ingester {
 
   /** A hint that something is pending. Cheap; may come at any rate. */
   wake(): void {
-    if (this.#stopping || this.#delayed) return;
+    if (this.#stopping || this.#delay.current) return;
     if (this.#running) this.#wokenWhileRunning = true;
     else this.#running = this.#drainInBackground();
   }
 
   /** Somebody asks: an ongoing delay is cut short. */
   flush(): void {
-    this.#endDelay();
+    this.#delay.end();
     this.wake();
+  }
+
+  /** A hint that use is over soft. Cheap; may come at any rate, and helps also while delayed. */
+  trim(): void {
+    this.#upkeep.trimmer.ask();
+    this.#trimIfDue();
   }
 
   /**
@@ -125,7 +133,7 @@ export class Ingester {
    */
   async drain(options: DrainPass): Promise<DrainOutcome> {
     if (this.#running) throw new TypeError("a drain is under way already");
-    const draining = this.#drainAll(options);
+    const draining = this.#drainAndTrim(options);
     this.#running = draining.catch(() => {}); // the caller hears of it
     try {
       return await draining;
@@ -139,7 +147,7 @@ export class Ingester {
     this.#stopping = true;
     clearInterval(this.#poll);
     await this.#running;
-    this.#endDelay();
+    this.#delay.end();
     this.#parts.archive.close();
     await this.#store.close();
     this.#enter("stopped");
@@ -148,21 +156,39 @@ export class Ingester {
   #look(): void {
     if (this.#stopping || this.#running) return;
     if (this.#watch.flushWanted()) this.flush();
-    else if (!this.#delayed && this.#watch.mayHaveChanged()) this.wake();
+    else if (!this.#delay.current && this.#watch.mayHaveChanged()) this.wake();
+    this.#trimIfDue();
+  }
+
+  #trimIfDue(): void {
+    if (this.#stopping || this.#running || !this.#upkeep.trimmer.isDue()) return;
+    this.#running = this.#inBackground(() => this.#upkeep.trim(() => this.#wokenWhileRunning));
+  }
+
+  async #drainAndTrim(options: DrainPass): Promise<DrainOutcome> {
+    const outcome = await this.#drainAll(options);
+    await this.#upkeep.trim(() => false);
+    return outcome;
   }
 
   async #drainInBackground(): Promise<void> {
     this.#enter("draining");
+    await this.#inBackground(async () => {
+      await this.#drainAll({ dueOrNot: false });
+      this.#delay.worked();
+    });
+  }
+
+  async #inBackground(work: () => Promise<void>): Promise<void> {
     this.#wokenWhileRunning = false;
     try {
-      await this.#drainAll({ dueOrNot: false });
-      this.#failures = 0;
+      await work();
     } catch (error) {
       await this.#backOff(error);
     }
     this.#running = undefined;
     if (this.#stopping) return;
-    this.#enter(this.#delayed ? "delayed" : "idle");
+    this.#enter(this.#delay.current ? "delayed" : "idle");
     if (this.#wokenWhileRunning) this.wake();
   }
 
@@ -182,7 +208,7 @@ export class Ingester {
     // Ends when a pass gets nothing further: an attempt is spent at most a few times a record.
     for (let progress = true; progress && !this.#stopping; ) {
       this.#watch.listing();
-      await this.#upkeep.forget();
+      await this.#upkeep.betweenBatches();
       const passes = [
         await this.#segments.run(drive, options.dueOrNot),
         await drainListing(this.#parts, listPendingSync(fs, layout), options.dueOrNot, drive),
@@ -200,7 +226,7 @@ export class Ingester {
       // One short step, and then what has arrived meanwhile.
       if (await this.#upkeep.step()) progress = true;
     }
-    await this.#upkeep.forget();
+    await this.#upkeep.betweenBatches();
     this.#watch.leftBehind = total.skipped > 0 || this.#upkeep.ordersLeft > 0;
     return total;
   }
@@ -224,33 +250,14 @@ export class Ingester {
     }
     this.#report();
     onBatch?.(count);
-    await this.#upkeep.forget();
+    await this.#upkeep.betweenBatches();
     return settled;
   }
 
   async #backOff(error: unknown): Promise<void> {
     await this.#store.failed(error);
-    const errno = errnoOf(error);
-    if (errno !== undefined) this.#recovered = false; // the directories themselves may be gone
-    this.#failures++;
-    const waitMs = retryDelayMs(this.#failures, this.#options.random());
-    const code = errno === undefined ? reportError(error).code : "DATA_DIR_UNUSABLE";
-    const untilMs = this.#options.clock.nowMs() + waitMs;
-    this.#delayed = { code, untilMs, failures: this.#failures };
-    this.#options.events.emit("ingest_delayed", {
-      code,
-      errno: errno ?? "",
-      retry_in_ms: waitMs,
-      failures: this.#failures,
-    });
-    if (this.#stopping) return;
-    this.#delay = setTimeout(() => this.flush(), waitMs);
-  }
-
-  #endDelay(): void {
-    clearTimeout(this.#delay);
-    this.#delay = undefined;
-    this.#delayed = null;
+    if (errnoOf(error) !== undefined) this.#recovered = false; // the directories may be gone
+    this.#delay.begin(error, this.#stopping);
   }
 
   #recoverOnce(): void {
@@ -270,8 +277,9 @@ export class Ingester {
     this.#options.onReport({
       state: this.#state,
       lastBatch: this.#lastBatch,
-      delayed: this.#delayed,
+      delayed: this.#delay.current,
       totals: { ...this.#totals, expired: this.#upkeep.expired },
+      trim: this.#upkeep.trimmer.report,
     });
   }
 }

@@ -15,6 +15,7 @@ import type {
 } from "../ingest/ingest-messages.ts";
 import { Ingester } from "../ingest/ingester.ts";
 import { LeaderFile } from "../ingest/leader-file.ts";
+import { trimmingHere } from "../ingest/trimming-here.ts";
 import { systemClock } from "../platform/clock.ts";
 import { nodeDurableFsSync } from "../platform/durable-fs-sync.ts";
 import { queueLayout } from "../queue/layout.ts";
@@ -40,6 +41,7 @@ const ingester = new Ingester({
   batchRecordsMax: data.batchRecordsMax,
   pollMs: data.pollMs,
   retention: data.retention,
+  trimming: trimmingHere(data, layout, systemClock),
   random: Math.random,
   openStore: async () => {
     const { openIngestStore } = await import("../ingest/open-ingest-store.ts");
@@ -56,6 +58,7 @@ const ingester = new Ingester({
 port.on("message", (message: ToIngestWorker) => {
   if (message.type === "wake") ingester.wake();
   else if (message.type === "flush") ingester.flush();
+  else if (message.type === "trim") ingester.trim();
   else {
     void ingester.stop().then(() => {
       say({ type: "stopped" });

@@ -14,6 +14,7 @@ const REPORT: IngestReport = {
   lastBatch: { atMs: 5, count: 3, ms: 2 },
   delayed: null,
   totals: { ingested: 3, duplicates: 0, quarantined: 0, expired: 0 },
+  trim: null,
 };
 const DELAYED: IngestReport = {
   ...REPORT,
@@ -48,6 +49,7 @@ describe("the leader's note", () => {
       thisProcessLeads: false,
       delayed: DELAYED.delayed,
       totals: { ingested: 0, duplicates: 0, quarantined: 0, expired: 0 },
+      trim: null,
     });
     const own = await ingesterView(nodeDurableFs, layout, { leads: true, report: REPORT });
     expect(own).toMatchObject({ thisProcessLeads: true, delayed: null, totals: REPORT.totals });
