@@ -66,6 +66,8 @@ const ASKED_MS_MIN = 250;
 interface Run {
   /** Bytes that are still to go. */
   excess: number;
+  /** Of the archive: looked into, and removed. */
+  read: number;
   files: number;
   bytes: number;
   readonly startedMs: number;
@@ -116,7 +118,15 @@ export class Trimmer {
     if (trimming === undefined || isStopping()) return false;
     const startedMs = clock.monotonicMs();
     this.#asked = false;
-    const run: Run = { excess: 0, files: 0, bytes: 0, startedMs, reader: undefined, isStopping };
+    const run: Run = {
+      excess: 0,
+      read: 0,
+      files: 0,
+      bytes: 0,
+      startedMs,
+      reader: undefined,
+      isStopping,
+    };
     let usage: SpoolUsage | undefined;
     try {
       usage = await trimming.measure();
@@ -151,7 +161,7 @@ export class Trimmer {
     this.#foundSome = false;
     for (const name of names) {
       if (run.isStopping() || run.excess <= 0) return false;
-      if (clock.monotonicMs() - run.startedMs > RUN_MS_MAX && run.files > 0) return true;
+      if (run.read > 0 && clock.monotonicMs() - run.startedMs > RUN_MS_MAX) return true;
       const outcome = await this.#trimFile(name, run);
       if (outcome === "removed") this.#foundSome = true;
       // Another process trims: what use is now, only a look can tell.
@@ -199,6 +209,7 @@ export class Trimmer {
   /** Ids in the file that the store lacks; not counted further once there are some. */
   async #countMissing(path: string, run: Run): Promise<number> {
     const { trimming, fs } = this.#parts;
+    run.read++;
     run.reader ??= await (trimming as TrimmingParts).openReader();
     const { reader } = run;
     const missingOf = async (ulids: ReadonlySet<string>): Promise<number> => {

@@ -56,15 +56,15 @@ export function rewriteWithout(
   if (factsIfThere(fs, path)?.kind !== "file" || !holdsAny(fs, path, ulids)) return false;
   // Nobody else's: a purger that was stopped and replaced by another must not publish its half file.
   const temp = join(directory, `${TEMP_PREFIX}${[...ulids][0]}-${randomBytes(6).toString("hex")}`);
-  const from = fs.openRead(path);
+  const from = openIfThere(fs, path);
+  if (from === undefined) return false;
   try {
     const copied = copyInto(fs, temp, { path, fd: from }, ulids);
     // Crash here: the old file, and a temp file that the next purge removes.
-    requireNamed(fs, path, from);
-    if (copied.written === 0) {
-      fs.unlink(temp);
-      fs.unlink(path);
-    } else fs.rename(temp, path);
+    const isGone = !isNamed(fs, path, from);
+    if (isGone || copied.written === 0) fs.unlink(temp);
+    if (!isGone && copied.written === 0) unlinkIfThere(fs, path);
+    else if (!isGone) fs.rename(temp, path);
     syncDirectorySync(fs, directory);
     carryOver(fs, from, path, copied.readBytes, ulids);
   } finally {
@@ -73,10 +73,23 @@ export function rewriteWithout(
   return true;
 }
 
-/** A second purger may have exchanged the file: what was copied is not what it leads to now. */
-function requireNamed(fs: DurableFsSync, path: string, fd: number): void {
+function openIfThere(fs: DurableFsSync, path: string): number | undefined {
+  try {
+    return fs.openRead(path);
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return undefined; // trimmed a moment ago
+    throw error;
+  }
+}
+
+/**
+ * A second purger may have exchanged the file: what was copied is not what it leads to now. One that was
+ * trimmed meanwhile does not come back.
+ */
+function isNamed(fs: DurableFsSync, path: string, fd: number): boolean {
   const [named, copied] = [factsIfThere(fs, path), fs.factsOfDescriptor(fd)];
-  if (named?.ino === copied.ino && named.dev === copied.dev) return;
+  if (named === undefined) return false;
+  if (named.ino === copied.ino && named.dev === copied.dev) return true;
   throw Object.assign(new Error("ESTALE: another process has exchanged the file"), {
     code: "ESTALE",
   });

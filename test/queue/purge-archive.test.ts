@@ -1,4 +1,11 @@
-import { appendFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { nodeDurableFsSync as fs } from "../../src/platform/durable-fs-sync.ts";
@@ -57,6 +64,32 @@ describe("records out of the done archive", () => {
     const { layout } = archive(memberOf(1));
     writeFileSync(join(layout.doneDir, "20200101-00-old.ndjson.gz"), memberOf(1));
     purge(layout, [1]);
+    expect(readdirSync(layout.doneDir)).toEqual([]);
+  });
+
+  it("P3: a file that is trimmed while it is rewritten does not come back, and is no failure", () => {
+    const { layout, path } = archive(memberOf(1, 2));
+    const trim = () => unlinkSync(path);
+    const beforeOpening = {
+      ...fs,
+      openRead: (name: string) => {
+        opened++;
+        if (opened === 2) trim(); // the first time it was looked into
+        return fs.openRead(name);
+      },
+    };
+    let opened = 0;
+    purge(layout, [1], beforeOpening);
+    expect(readdirSync(layout.doneDir)).toEqual([]);
+    writeFileSync(path, memberOf(1, 2));
+    const whileCopying = {
+      ...fs,
+      openExclusive: (name: string) => {
+        trim();
+        return fs.openExclusive(name);
+      },
+    };
+    purge(layout, [1], whileCopying);
     expect(readdirSync(layout.doneDir)).toEqual([]);
   });
 

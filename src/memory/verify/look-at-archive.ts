@@ -99,7 +99,13 @@ function judge(pass: Pass, name: string, skipped: readonly SkippedStretch[]): bo
 /** The stretch begins as a member does, and the file ended before the member. */
 function isUnfinished(fs: DurableFsSync, path: string, { offset, bytes }: SkippedStretch): boolean {
   const header = Buffer.alloc(MEMBER_PREFIX_BYTES);
-  const fd = fs.openRead(path);
+  let fd: number;
+  try {
+    fd = fs.openRead(path);
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return false; // trimmed since it was read: nothing of it is left
+    throw error;
+  }
   try {
     const read = fs.readAt(fd, header, offset);
     const length = Math.min(read, bytes, MEMBER_SIGNATURE.length);
