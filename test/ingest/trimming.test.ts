@@ -12,7 +12,7 @@ import { storeAway } from "../support/fake-store.ts";
 import { gate, IngestBench, NEVER_MS, until } from "../support/ingest-bench.ts";
 
 const POLL_MS = 20;
-const FOR_EVER = () => 1e3;
+const FOR_EVER = () => 1_000_000;
 const DRAIN = { dueOrNot: false };
 const NOTHING_FITS = { quotaBytes: 0, softPct: 90 };
 const neverAsked = () => Promise.reject(new TypeError("nobody asks the store"));
@@ -105,16 +105,23 @@ describe("P3: trimming depends on no batch", () => {
   it("P3: a batch that arrives while it trims is not forgotten", async () => {
     const { bench, ingester } = await archived();
     const look = gate();
-    let looks = 0;
+    let step: "begin" | "block" | "blocked" = "begin";
     const measure = async () => {
-      looks++;
-      if (looks === 2) await look.opened;
+      if (step === "block") {
+        step = "blocked";
+        await look.opened;
+      }
       throw Object.assign(new Error("EIO: made by a test"), { code: "EIO" });
     };
     const trimming = { ...NOTHING_FITS, measure, openReader: neverAsked, storeIsThere: () => true };
-    const busy = ingester({ pollMs: POLL_MS, trimming });
+    const busy = ingester({ pollMs: NEVER_MS, trimming });
     busy.start();
-    await until(() => expect(looks).toBe(2));
+    await idle(bench);
+    step = "block";
+    await until(() => {
+      busy.trim();
+      expect(step).toBe("blocked");
+    });
     await bench.append("meanwhile");
     busy.wake();
     expect(bench.reports.at(-1)?.state).toBe("idle");
