@@ -47,6 +47,7 @@ export class IngestHost {
   #wake: NodeJS.Timeout | undefined;
   #stopping: Promise<void> | undefined;
   #report: IngestReport | undefined;
+  #share = 1;
 
   constructor(options: IngestHostOptions) {
     this.#options = options;
@@ -87,6 +88,13 @@ export class IngestHost {
     else requestFlush(fs, layout, clock);
   }
 
+  /** @param share of the ingester's full pace; a worker that starts later takes it over */
+  pace(share: number): void {
+    if (share === this.#share) return;
+    this.#share = share;
+    this.#tell({ type: "pace", share });
+  }
+
   /** Idempotent; takes STOP_MS and a moment at most. */
   stop(): Promise<void> {
     this.#stopping ??= this.#stop();
@@ -123,6 +131,7 @@ export class IngestHost {
       this.#workerEnded();
     });
     this.#worker = worker;
+    if (this.#share !== 1) this.#tell({ type: "pace", share: this.#share });
     events.emit("leader_elected", { pid: process.pid });
   }
 

@@ -21,7 +21,10 @@ export interface TrimSettings {
   readonly softPct: number;
 }
 
-export type ToIngestWorker = { readonly type: "wake" | "flush" | "trim" | "stop" };
+export type ToIngestWorker =
+  | { readonly type: "wake" | "flush" | "trim" | "stop" }
+  /** Of the full pace, from 0 to 1. */
+  | { readonly type: "pace"; readonly share: number };
 
 export type FromIngestWorker =
   | { readonly type: "event"; readonly event: MemspoolEvent }

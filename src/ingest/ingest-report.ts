@@ -12,6 +12,12 @@ export interface IngestReport {
     readonly untilMs: number;
     readonly failures: number;
   } | null;
+  readonly pace: {
+    /** Of the full pace, 0 to 1. */
+    readonly share: number;
+    /** Of all pauses after batches so far. */
+    readonly pausedMs: number;
+  };
   readonly totals: {
     readonly ingested: number;
     readonly duplicates: number;

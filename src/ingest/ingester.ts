@@ -28,6 +28,7 @@ import type { SettleBatchParts, SettledBatch } from "./commit-and-settle.ts";
 import type { PassDrive, RunBatch } from "./drain-pass.ts";
 import { FailureDelay } from "./failure-delay.ts";
 import type { IngesterState, IngestReport } from "./ingest-report.ts";
+import { Pace } from "./pace.ts";
 import { drainListing } from "./pending-pass.ts";
 import { QueueWatch } from "./queue-watch.ts";
 import { SegmentPass } from "./segment-pass.ts";
@@ -64,6 +65,7 @@ export class Ingester {
   readonly #watch: QueueWatch;
   readonly #store: StoreHold;
   readonly #delay: FailureDelay;
+  readonly #pace = new Pace();
   #recovered = false;
   #state: IngesterState = "idle";
   #stopping = false;
@@ -75,10 +77,14 @@ export class Ingester {
   readonly #totals = { ingested: 0, duplicates: 0, quarantined: 0 };
 
   constructor(options: IngesterOptions) {
-    const { fs, layout, clock } = options;
+    const { fs, layout, clock, batchRecordsMax } = options;
+    const pace = this.#pace;
     this.#options = options;
     this.#parts = {
       ...options,
+      get batchRecordsMax() {
+        return pace.records(batchRecordsMax);
+      },
       claims: new Claims(fs, layout, clock),
       unknownVersions: new Set(),
       leftAlone: new Set(),
@@ -113,7 +119,14 @@ export class Ingester {
     else this.#running = this.#drainInBackground();
   }
 
-  /** Somebody asks: an ongoing delay is cut short. */
+  /** @param share of the full pace, from 0 to 1: see pace.ts */
+  pace(share: number): void {
+    if (this.#pace.share === share) return;
+    this.#pace.set(share);
+    this.#report();
+  }
+
+  /** Somebody asks: an ongoing delay is cut short, the pace stays. */
   flush(): void {
     this.#delay.end();
     this.wake();
@@ -145,6 +158,7 @@ export class Ingester {
   /** Finishes the batch in hand, lets go of everything. Idempotent. */
   async stop(): Promise<void> {
     this.#stopping = true;
+    this.#pace.stop();
     clearInterval(this.#poll);
     await this.#running;
     this.#delay.end();
@@ -251,6 +265,7 @@ export class Ingester {
     this.#report();
     onBatch?.(count);
     await this.#upkeep.betweenBatches();
+    await this.#pace.rest(ms);
     return settled;
   }
 
@@ -278,6 +293,7 @@ export class Ingester {
       state: this.#state,
       lastBatch: this.#lastBatch,
       delayed: this.#delay.current,
+      pace: { share: this.#pace.share, pausedMs: this.#pace.pausedMs },
       totals: { ...this.#totals, expired: this.#upkeep.expired },
       trim: this.#upkeep.trimmer.report,
     });

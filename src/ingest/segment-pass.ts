@@ -97,7 +97,7 @@ export class SegmentPass {
     const unsettled = envelopes.filter(({ ulid }) => !memory.settled.has(ulid));
     const open = unsettled.filter(({ ulid }) => !waits(ulid));
     outcome.skipped += unsettled.length - open.length;
-    for (const batch of batchesOf(open, this.#parts.batchRecordsMax)) {
+    for (const batch of batchesOf(open, () => this.#parts.batchRecordsMax)) {
       if (drive.isStopping()) return;
       const settled = await drive.commit((openStore) =>
         commitSpilled(this.#parts, openStore, batch, memory, drive.committedCount()),
@@ -183,16 +183,19 @@ export class SegmentPass {
   }
 }
 
-/** The same bounds as for pending records; all of it was read at once. */
+/**
+ * The same bounds as for pending records; all of it was read at once.
+ * @param countMax is asked anew all along: the pace may change between two batches
+ */
 function* batchesOf(
   envelopes: readonly ReadEnvelope[],
-  countMax: number,
+  countMax: () => number,
 ): Generator<readonly ReadEnvelope[]> {
   let batch: ReadEnvelope[] = [];
   let bytes = 0;
   for (const envelope of envelopes) {
     const size = envelope.bytes.length;
-    const isFull = batch.length >= countMax || bytes + size > BATCH_READ_BYTES_MAX;
+    const isFull = batch.length >= countMax() || bytes + size > BATCH_READ_BYTES_MAX;
     if (batch.length > 0 && isFull) {
       yield batch;
       batch = [];

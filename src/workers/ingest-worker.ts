@@ -59,6 +59,7 @@ port.on("message", (message: ToIngestWorker) => {
   if (message.type === "wake") ingester.wake();
   else if (message.type === "flush") ingester.flush();
   else if (message.type === "trim") ingester.trim();
+  else if (message.type === "pace") ingester.pace(message.share);
   else {
     void ingester.stop().then(() => {
       say({ type: "stopped" });

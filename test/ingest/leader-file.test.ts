@@ -13,6 +13,7 @@ const REPORT: IngestReport = {
   state: "draining",
   lastBatch: { atMs: 5, count: 3, ms: 2 },
   delayed: null,
+  pace: { share: 1, pausedMs: 0 },
   totals: { ingested: 3, duplicates: 0, quarantined: 0, expired: 0 },
   trim: null,
 };

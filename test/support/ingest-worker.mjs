@@ -10,6 +10,7 @@ const say = (state) =>
       state,
       lastBatch: null,
       delayed: null,
+      pace: { share: 1, pausedMs: 0 },
       totals: { ingested: 0, duplicates: 0, quarantined: 0 },
     },
   });
