@@ -6,10 +6,10 @@
  */
 import { existsSync } from "node:fs";
 import type { RestoreOptions, RestoreResult } from "./app/backup-here.ts";
-import { gateHere } from "./app/gate-here.ts";
 import { refuseHalfRestored } from "./app/half-restored.ts";
 import { ingestWorkerData } from "./app/ingest-worker-data.ts";
 import { openEventHub } from "./app/open-event-hub.ts";
+import { pressureHere } from "./app/pressure-here.ts";
 import { queueViews } from "./app/queue-views.ts";
 import type { RunRebuildOptions } from "./app/run-rebuild.ts";
 import { storeAnswer } from "./app/store-answer.ts";
@@ -52,6 +52,8 @@ export interface App extends Transfers {
   readonly paths: DataPaths;
   readonly memory: Memory;
   readonly events: Events;
+  /** Looks at what presses from now on (server only). */
+  startPressure(): void;
   /** Starts electing and ingesting in the background (server only). */
   startIngest(): void;
   /** From now on no capture waits for room: who does is refused. */
@@ -96,8 +98,6 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     clock,
   });
   const { layout } = queue;
-  const pressure = { memoryLevel: () => "normal" as const, isWatched: () => false };
-  const { gate } = gateHere({ config, layout, clock, events, ...pressure });
   const privacy = new Privacy(privacySettings(config));
   const hooks = () => hookCounts(hooksDirectory(paths.home));
   const storeExists = () => existsSync(paths.storeFile);
@@ -112,6 +112,8 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     workerData,
     onReport: () => changes.changed(),
   });
+  const pressure = pressureHere({ config, paths, layout, clock, events, host });
+  const { gate } = pressure;
   const memory = createMemory(
     {
       ...{ queue, gate },
@@ -165,7 +167,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   let closing: Promise<void> | undefined;
   const close = async (): Promise<void> => {
     changes.close();
-    gate.close();
+    pressure.stop();
     await Promise.all([queue.close(), host.stop(), store.close()]);
   };
   const { storeFile, transcriptsDir } = paths;
@@ -180,12 +182,13 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     paths,
     memory,
     events,
+    startPressure: () => pressure.start(),
     startIngest: () => {
       if (!config["ingest.enabled"]) return;
       prepareDirectories(layout);
       host.start();
     },
-    stopWaiting: () => gate.close(),
+    stopWaiting: () => pressure.stop(),
     stopIngest: () => host.stop(),
     drain,
     forget: async (input: ForgetInput, forgetOptions: ForgetHereOptions) => {
@@ -211,14 +214,18 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
 export async function serve(config: Config): Promise<number> {
   const app = await createApp(config, { logToStderr: true });
   const { serveStdio } = await import("./server/serve-stdio.ts");
+  const startWorking = () => {
+    app.startPressure();
+    app.startIngest();
+  };
   // A client that never initialises must not keep old records waiting.
-  const late = setTimeout(() => app.startIngest(), INITIALIZE_WAIT_MS);
+  const late = setTimeout(startWorking, INITIALIZE_WAIT_MS);
   late.unref();
   const exitCode = await serveStdio({
     memory: app.memory,
     events: app.events,
     version: MEMSPOOL_VERSION,
-    onInitialized: () => app.startIngest(),
+    onInitialized: startWorking,
     onLeaving: () => {
       clearTimeout(late);
       app.stopWaiting();

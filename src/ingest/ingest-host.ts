@@ -88,6 +88,11 @@ export class IngestHost {
     else requestFlush(fs, layout, clock);
   }
 
+  /** Use is over the soft limit. Who leads elsewhere sees it by itself. */
+  trim(): void {
+    this.#tell({ type: "trim" });
+  }
+
   /** @param share of the ingester's full pace; a worker that starts later takes it over */
   pace(share: number): void {
     if (share === this.#share) return;

@@ -81,6 +81,7 @@ export function makeFakeApp(): FakeApp {
         memory: { ...makeMemory(fake), ...fake.memory },
         events: silentEvents,
         startIngest: () => {},
+        startPressure: () => {},
         stopWaiting: () => {},
         stopIngest: async () => {},
         drain: (options) => fake.drain(options),

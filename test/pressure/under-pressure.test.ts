@@ -1,0 +1,97 @@
+/** P7, P9: pressure in a real server: what a real sensor does to the ingester, and back again. */
+import { join } from "node:path";
+import { expect, it, onTestFinished } from "vitest";
+import { CaptureQueue } from "../../src/queue/capture-queue.ts";
+import { freshDirectory } from "../support/fresh-directory.ts";
+import { until } from "../support/ingest-bench.ts";
+import { type ServerProcess, startServer } from "../support/server-process.ts";
+
+interface LogLine {
+  readonly event: string;
+  readonly time: string;
+  readonly [field: string]: unknown;
+}
+
+/** A server on a queue that holds so many records already. */
+async function serverWith(
+  pending: number,
+  env: Readonly<Record<string, string>>,
+): Promise<ServerProcess> {
+  const home = freshDirectory();
+  const queue = new CaptureQueue({ queueDir: join(home, "queue") });
+  const surface = "what was said, word for word. ".repeat(20);
+  for (let from = 0; from < pending; from += 100) {
+    await Promise.all(Array.from({ length: 100 }, () => queue.append({ surface })));
+  }
+  await queue.close();
+  const server = await startServer({ home, env: { MEMSPOOL_LOG_LEVEL: "debug", ...env } });
+  onTestFinished(async () => void (await server.kill("SIGKILL")));
+  return server;
+}
+
+function logOf(server: ServerProcess): LogLine[] {
+  const whole = server.stderr().split("\n").slice(0, -1);
+  return whole.filter((line) => line.startsWith("{")).map((line) => JSON.parse(line) as LogLine);
+}
+
+function named(server: ServerProcess, event: string): LogLine[] {
+  return logOf(server).filter((line) => line.event === event);
+}
+
+it("P9: having droppers and scales that nothing called", async () => {
+  // Far less than any process has: memory throttles at the first look.
+  const server = await serverWith(400, {
+    MEMORY_LIMIT_BYTES: "1048576",
+    MEMSPOOL_GOVERNOR_COOL_DOWN_MS: "100",
+    MEMSPOOL_INGEST_BATCH_RECORDS: "50",
+  });
+  const ingested = () => named(server, "capture_ingested");
+  const total = () => ingested().reduce((sum, { count }) => sum + (count as number), 0);
+  await until(() => expect(total()).toBe(400));
+  const raised = named(server, "pressure_raised").filter(({ sensor }) => sensor === "memory");
+  expect(raised).toHaveLength(1);
+  expect(named(server, "memory_critical")).toHaveLength(1);
+  const shares = named(server, "governor_changed").map(({ share_pct }) => share_pct);
+  expect(shares).toEqual([50, 25, 20]);
+  // At a fifth of the pace no batch has more than a fifth of the records,
+  const counts = ingested().map(({ count }) => count as number);
+  expect(Math.max(...counts.slice(-5))).toBeLessThanOrEqual(10);
+  // and a pause of four times the batch comes before the next. Times in the log are whole ms.
+  const slowed = ingested().slice(-6);
+  for (const [index, { time, ms }] of slowed.slice(1).entries()) {
+    const before = slowed[index] as LogLine;
+    const gapMs = Date.parse(time) - (ms as number) - Date.parse(before.time);
+    const meantMs = Math.min(2_000, (before.ms as number) * 4);
+    expect(gapMs).toBeGreaterThanOrEqual(meantMs - 10);
+  }
+});
+
+it("P9: a slow store slows the ingester, and once it is over the pace is full again", async () => {
+  // No transaction with an fsync is as quick as 10 ms for 500 records: the store's time is pressure.
+  const server = await serverWith(1_500, {
+    MEMSPOOL_GOVERNOR_STORE_MS: "10",
+    MEMSPOOL_GOVERNOR_COOL_DOWN_MS: "100",
+    MEMSPOOL_GOVERNOR_FLOOR_PCT: "50",
+  });
+  const steps = () => named(server, "governor_changed");
+  await until(() => expect(steps().at(-1)?.to).toBe("normal"));
+  expect(steps()[0]).toMatchObject({
+    from: "normal",
+    to: "degraded",
+    share_pct: 50,
+    cause: "store",
+  });
+  expect(steps().at(-1)).toMatchObject({ from: "recovering", to: "normal", share_pct: 100 });
+  const told = (event: string) => named(server, event).filter(({ sensor }) => sensor === "store");
+  expect([told("pressure_raised").length, told("pressure_relieved").length]).toEqual([1, 1]);
+});
+
+it("P8: a server says once that it knows no stalls, or never", async () => {
+  const server = await serverWith(0, {});
+  await until(() => expect(named(server, "leader_elected")).toHaveLength(1));
+  expect(named(server, "stalls_unknown").length).toBeLessThanOrEqual(1);
+  expect(named(server, "sensor_failed")).toEqual([]);
+  const endedAtMs = performance.now();
+  expect(await server.close()).toEqual({ code: 0, signal: null });
+  expect(performance.now() - endedAtMs).toBeLessThan(3_000);
+});
