@@ -1,0 +1,198 @@
+/** The loop of pressure control: when it looks, what a look may cost, and what a hanging one stops. */
+import { describe, expect, it } from "vitest";
+import {
+  BUSY_TICK_MS,
+  ControlLoop,
+  type ControlLoopParts,
+  GAP_MS_MAX,
+  GAP_PER_COST,
+  HANGS_MS,
+  IDLE_TICK_MS,
+  type Sensor,
+} from "../../src/pressure/control-loop.ts";
+import { ManualTime } from "../support/manual-time.ts";
+import { RecordedEvents } from "../support/recorded-events.ts";
+
+class LoopBench {
+  readonly time = new ManualTime();
+  readonly events = new RecordedEvents();
+  readonly decidedAtMs: number[] = [];
+  threadMs = 0;
+  isBusy = false;
+
+  start(sensors: readonly Sensor[], parts: Partial<ControlLoopParts> = {}): ControlLoop {
+    const loop = new ControlLoop({
+      timing: this.time,
+      events: this.events,
+      sensors,
+      isBusy: () => this.isBusy,
+      decide: (nowMs) => this.decidedAtMs.push(nowMs),
+      threadMs: () => this.threadMs,
+      ...parts,
+    });
+    loop.start();
+    return loop;
+  }
+
+  /** Moves on in steps, with what promises do in between. */
+  async advance(ms: number, stepMs = BUSY_TICK_MS): Promise<void> {
+    for (let passedMs = 0; passedMs < ms; passedMs += stepMs) {
+      this.time.advance(stepMs);
+      await settled();
+    }
+  }
+
+  get nowMs(): number {
+    return this.time.clock.monotonicMs();
+  }
+}
+
+/** All that was ready to run has run. */
+async function settled(): Promise<void> {
+  for (let turn = 0; turn < 5; turn++) await Promise.resolve();
+}
+
+/** A sensor that notes when it was looked at. */
+function noting(bench: LoopBench, name: Sensor["name"] = "memory", everyMs = 0) {
+  const atMs: number[] = [];
+  const sensor: Sensor = { name, everyMs, look: () => void atMs.push(bench.nowMs) };
+  return { sensor, atMs };
+}
+
+describe("when the loop ticks", () => {
+  it("P9: at once, then each second while nothing is under way", () => {
+    const bench = new LoopBench();
+    const { sensor, atMs } = noting(bench);
+    bench.start([sensor]);
+    bench.time.advance(3 * IDLE_TICK_MS);
+    expect(atMs).toEqual([0, 1_000, 2_000, 3_000]);
+    expect(bench.decidedAtMs).toEqual(atMs);
+  });
+
+  it("P9: every 50 ms while busy, and seldom again afterwards", () => {
+    const bench = new LoopBench();
+    const { sensor, atMs } = noting(bench);
+    bench.isBusy = true;
+    bench.start([sensor]);
+    bench.time.advance(200);
+    bench.isBusy = false;
+    bench.time.advance(2_000);
+    expect(atMs).toEqual([0, 50, 100, 150, 200, 250, 1_250]);
+  });
+
+  it("P9: a capture that begins is not left to the idle tick, and many plan one tick", () => {
+    const bench = new LoopBench();
+    const { sensor, atMs } = noting(bench);
+    const loop = bench.start([sensor]);
+    bench.time.advance(10);
+    bench.isBusy = true;
+    for (let n = 0; n < 100; n++) loop.hurry();
+    expect(bench.time.plannedCount).toBe(1);
+    bench.time.advance(100);
+    expect(atMs).toEqual([0, 60, 110]);
+  });
+
+  it("P9: nothing is looked at or planned before the start and after the stop", async () => {
+    const bench = new LoopBench();
+    let finish = () => {};
+    const slow: Sensor = {
+      name: "spool",
+      everyMs: 0,
+      look: () =>
+        new Promise<void>((_, reject) => {
+          finish = () => reject(new Error("late"));
+        }),
+    };
+    const loop = bench.start([slow]);
+    const decided = bench.decidedAtMs.length;
+    loop.stop();
+    loop.stop();
+    loop.hurry();
+    finish();
+    await settled();
+    bench.time.advance(60_000);
+    expect(bench.time.plannedCount).toBe(0);
+    expect(bench.decidedAtMs).toHaveLength(decided);
+    expect(bench.events.all).toEqual([]);
+  });
+});
+
+describe("what a look may do", () => {
+  it("P9: one at a time; a hanging look stops neither other sensors nor decisions", async () => {
+    const bench = new LoopBench();
+    bench.isBusy = true;
+    let looks = 0;
+    const hanging: Sensor = { name: "spool", everyMs: 0, look: () => new Promise(() => looks++) };
+    const { sensor, atMs } = noting(bench);
+    bench.start([hanging, sensor]);
+    await bench.advance(2 * HANGS_MS);
+    expect(looks).toBe(1);
+    expect(atMs.length).toBe((2 * HANGS_MS) / BUSY_TICK_MS + 1);
+    expect(bench.decidedAtMs.length).toBe(atMs.length);
+    expect(bench.events.all).toEqual([
+      { event: "sensor_failed", fields: { sensor: "spool", errno: "ETIMEDOUT" } },
+    ]);
+  });
+
+  it("P9: a look that ends is decided upon at once", async () => {
+    const bench = new LoopBench();
+    let end = () => {};
+    const look = () => new Promise<void>((resolve) => (end = resolve));
+    bench.start([{ name: "spool", everyMs: 0, look }]);
+    bench.time.advance(123);
+    end();
+    await settled();
+    expect(bench.decidedAtMs).toEqual([0, 123]);
+  });
+
+  it("P9: a sensor that fails is told once until it can measure again", async () => {
+    const bench = new LoopBench();
+    bench.isBusy = true;
+    let error: Error | undefined = Object.assign(new Error("no"), { code: "EIO" });
+    const asynchronous: Sensor = {
+      ...{ name: "spool", everyMs: 0 },
+      look: async () => {
+        if (error) throw error;
+      },
+    };
+    const synchronous: Sensor = {
+      ...{ name: "memory", everyMs: 0 },
+      look: () => {
+        if (error) throw error;
+      },
+    };
+    bench.start([asynchronous, synchronous]);
+    await bench.advance(500);
+    const told = () => bench.events.named("sensor_failed").map(({ sensor }) => sensor);
+    expect(told().sort()).toEqual(["memory", "spool"]);
+    error = undefined;
+    await bench.advance(100);
+    error = new Error("something else");
+    await bench.advance(500);
+    expect(told().sort()).toEqual(["memory", "memory", "spool", "spool"]);
+    expect(bench.events.named("sensor_failed").at(-1)?.errno).toBe("unknown");
+  });
+
+  it("P9: after a look that cost c ms the next comes 200·c later, 10 s at the latest", async () => {
+    const bench = new LoopBench();
+    bench.isBusy = true;
+    let costMs = 2;
+    const atMs: number[] = [];
+    const dear: Sensor = {
+      ...{ name: "spool", everyMs: 50 },
+      look: async () => {
+        atMs.push(bench.nowMs);
+        await Promise.resolve();
+        bench.threadMs += costMs;
+      },
+    };
+    const { sensor: cheap, atMs: cheapAtMs } = noting(bench, "memory", 50);
+    bench.start([dear, cheap]);
+    await bench.advance(1_000);
+    expect(atMs).toEqual([0, 2 * GAP_PER_COST, 4 * GAP_PER_COST]);
+    expect(cheapAtMs).toHaveLength(21);
+    costMs = 5_000;
+    await bench.advance(2 * GAP_MS_MAX);
+    expect(atMs.slice(-2)).toEqual([6 * GAP_PER_COST, 6 * GAP_PER_COST + GAP_MS_MAX]);
+  });
+});
