@@ -131,7 +131,10 @@ export class ControlLoop {
   #looked(watched: Watched, over: () => void): void {
     over();
     watched.isFailing = false;
-    if (this.#running) this.#parts.decide(this.#nowMs());
+    if (!this.#running) return;
+    this.#parts.decide(this.#nowMs());
+    // What it found may be the first that is not normal, and the next tick an idle one's.
+    if (this.#parts.isBusy()) this.hurry();
   }
 
   #failed(watched: Watched, over: () => void, error: unknown): void {

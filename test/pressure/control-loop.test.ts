@@ -145,6 +145,18 @@ describe("what a look may do", () => {
     expect(bench.decidedAtMs).toEqual([0, 123]);
   });
 
+  it("P9: what a look finds in idle times makes the next tick a busy one", async () => {
+    const bench = new LoopBench();
+    const { sensor, atMs } = noting(bench);
+    const look = async () => {
+      bench.isBusy = true;
+    };
+    bench.start([{ name: "spool", everyMs: 10_000, look }, sensor]);
+    await settled();
+    bench.time.advance(100);
+    expect(atMs).toEqual([0, 50, 100]);
+  });
+
   it("P9: a sensor that fails is told once until it can measure again", async () => {
     const bench = new LoopBench();
     bench.isBusy = true;

@@ -1,0 +1,166 @@
+/** Pressure control of a server as a whole: from its sensors to captures and to the ingester. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { HARD_ALERT_NAME, HARD_MS } from "../../src/pressure/hard-alert.ts";
+import { COOL_DOWN_MS, PressureBench, QUOTA_BYTES } from "../support/pressure-bench.ts";
+
+const NORMAL = { priority: "normal", bytes: 10 } as const;
+
+describe("from the sensors to the ingester's pace", () => {
+  it("P9: short memory lowers it, relief brings it back", async () => {
+    const bench = await new PressureBench().started();
+    bench.memoryPct = 75;
+    await bench.pass(1_050);
+    expect(bench.paces).toEqual([0.5]);
+    expect(bench.pressure.facts()).toMatchObject({
+      memory: { level: "throttle", rssBytes: 750, limitBytes: 1_000, source: "setting" },
+      governor: { state: "degraded", share: 0.5, cause: "memory" },
+    });
+    bench.memoryPct = 40;
+    await bench.pass(11 * COOL_DOWN_MS);
+    expect(bench.paces.slice(0, 3)).toEqual([0.5, 0.55, 0.6]);
+    expect(bench.paces.at(-1)).toBe(1);
+    const { governor } = bench.pressure.facts();
+    expect(governor).toMatchObject({ state: "normal", share: 1, cause: undefined });
+    expect(governor.sinceMs).toBeGreaterThan(10 * COOL_DOWN_MS);
+  });
+
+  it("P9: a store that takes long lowers it while it drains, and only then", async () => {
+    const bench = await new PressureBench().started();
+    bench.signs = { isDraining: false, lastBatchMs: 5_000, heldBackBytes: 0 };
+    await bench.pass(5_000);
+    expect(bench.paces).toEqual([]);
+    bench.signs = { isDraining: true, lastBatchMs: 1_999, heldBackBytes: 0 };
+    await bench.pass(5_000);
+    expect(bench.paces).toEqual([]);
+    bench.signs = { isDraining: true, lastBatchMs: 2_000, heldBackBytes: 0 };
+    await bench.pass(1_050);
+    expect(bench.paces).toEqual([0.5]);
+    expect(bench.events.named("pressure_raised")).toEqual([
+      { sensor: "store", value: 2_000, limit: 2_000 },
+    ]);
+  });
+
+  it("P9: neither a full queue nor the hard limit lowers it", async () => {
+    const bench = await new PressureBench().started();
+    bench.usage = { pendingCount: 1_000_000, pendingBytes: 2 * QUOTA_BYTES, freeBytes: 0 };
+    bench.signs = { isDraining: true, lastBatchMs: 10, heldBackBytes: 0 };
+    await bench.pass(10 * COOL_DOWN_MS);
+    expect(bench.pressure.facts().spool.state).toBe("hard");
+    expect(bench.paces).toEqual([]);
+    expect(bench.events.named("governor_changed")).toEqual([]);
+  });
+});
+
+describe("from the sensors to captures", () => {
+  it("P1: caching usage so that a new file went unseen", async () => {
+    const bench = await new PressureBench().started();
+    bench.usage = { doneBytes: QUOTA_BYTES };
+    await bench.pass(1_050);
+    expect(bench.pressure.facts().spool.state).toBe("hard");
+    bench.usage = {};
+    await bench.pass(1_050);
+    expect(bench.pressure.facts().spool.state).toBe("normal");
+    expect(bench.events.named("backpressure_cleared")).toHaveLength(1);
+  });
+
+  it("P2: use over soft asks the ingester to trim, again and again while it lasts", async () => {
+    const bench = await new PressureBench().started();
+    expect(bench.trims).toBe(0);
+    bench.usage = { doneBytes: QUOTA_BYTES * 0.95, trimmableBytes: 1_000 };
+    await bench.pass(2_000);
+    expect(bench.trims).toBeGreaterThan(5);
+    bench.usage = {};
+    await bench.pass(1_000);
+    const { trims } = bench;
+    await bench.pass(5_000);
+    expect(bench.trims).toBe(trims);
+  });
+
+  it("P4: hard for five minutes is an alert, which goes on recovery", async () => {
+    const bench = await new PressureBench().started();
+    const path = join(bench.home, "alerts", HARD_ALERT_NAME);
+    bench.usage = { pendingBytes: QUOTA_BYTES };
+    await bench.pass(HARD_MS + 2_000);
+    expect(bench.events.named("backpressure_critical")).toHaveLength(1);
+    expect(existsSync(path)).toBe(true);
+    bench.usage = {};
+    await bench.pass(1_000);
+    expect(existsSync(path)).toBe(false);
+    expect(bench.events.named("alert_cleared")).toEqual([{ alert: HARD_ALERT_NAME }]);
+  });
+
+  it("P7: short memory refuses low priority and nobody else", async () => {
+    const bench = await new PressureBench().started();
+    bench.memoryPct = 86;
+    await bench.pass(1_050);
+    const { gate } = bench.pressure;
+    await expect(gate.enter({ priority: "low", bytes: 10 })).rejects.toMatchObject({
+      ...{ code: "BACKPRESSURE", details: { reason: "memory", stored: "no" } },
+    });
+    (await gate.enter(NORMAL)).done(undefined);
+    (await gate.enter({ priority: "high", bytes: 10 })).done(undefined);
+  });
+
+  it("P9: a look at the disk that hangs holds up no capture and no other sensor", async () => {
+    const bench = new PressureBench();
+    bench.measure = () => new Promise(() => {});
+    await bench.started();
+    bench.memoryPct = 95;
+    (await bench.pressure.gate.enter(NORMAL)).done(undefined);
+    await bench.pass(15_000);
+    (await bench.pressure.gate.enter(NORMAL)).done(undefined);
+    expect(bench.paces).toEqual([0.5]);
+    expect(bench.pressure.facts().spool.usage).toBeUndefined();
+    expect(bench.events.named("sensor_failed")).toEqual([{ sensor: "spool", errno: "ETIMEDOUT" }]);
+  });
+
+  it("P9: a capture that begins makes the loop look at once, not at the idle tick", async () => {
+    const bench = await new PressureBench().started();
+    let looks = 0;
+    bench.measure = async () => {
+      looks++;
+      return bench.look();
+    };
+    const ticket = await bench.pressure.gate.enter(NORMAL);
+    await bench.pass(500);
+    expect(looks).toBeGreaterThanOrEqual(9);
+    ticket.done(undefined);
+    await bench.pass(100);
+    looks = 0;
+    await bench.pass(5_000);
+    expect(looks).toBeLessThanOrEqual(5);
+  });
+
+  it("R1: the latency of acknowledgements counts the waiting, and no refusal", async () => {
+    const bench = await new PressureBench().started();
+    const quick = await bench.pressure.gate.enter(NORMAL);
+    bench.time.advance(4);
+    quick.done("01ARZ3NDEKTSV4RRFFQ69G5FAV");
+    const failed = await bench.pressure.gate.enter(NORMAL);
+    bench.time.advance(1_000);
+    failed.done(undefined);
+    expect(bench.pressure.facts()).toMatchObject({ ackP50Ms: 4, ackP99Ms: 4 });
+    bench.usage = { pendingBytes: QUOTA_BYTES * 0.95 };
+    await bench.pass(1_050);
+    const slowed = bench.pressure.gate.enter(NORMAL);
+    await bench.pass(400);
+    (await slowed).done("01ARZ3NDEKTSV4RRFFQ69G5FAW");
+    expect(bench.pressure.facts().ackP99Ms).toBeGreaterThanOrEqual(300);
+  });
+
+  it("I7: stop answers whoever waits at once, and leaves no timer", async () => {
+    const bench = await new PressureBench().started();
+    bench.usage = { pendingBytes: QUOTA_BYTES };
+    await bench.pass(1_050);
+    const waiting = [1, 2, 3].map(() => bench.pressure.gate.enter(NORMAL));
+    const refused = Promise.allSettled(waiting);
+    expect(bench.pressure.facts().gate.waiting).toBe(3);
+    bench.pressure.stop();
+    bench.pressure.stop();
+    expect((await refused).map(({ status }) => status)).toEqual(Array(3).fill("rejected"));
+    expect(bench.pressure.facts().gate).toMatchObject({ waiting: 0, refusedByQuota: 3 });
+    expect(bench.time.plannedCount).toBe(0);
+  });
+});

@@ -1,0 +1,107 @@
+/** Pressure control of a server with every sensor in a test's hands, in time that a test moves. */
+import { join } from "node:path";
+import { onTestFinished } from "vitest";
+import { nodeDurableFsSync } from "../../src/platform/durable-fs-sync.ts";
+import { CaptureGate } from "../../src/pressure/capture-gate.ts";
+import { HardAlert } from "../../src/pressure/hard-alert.ts";
+import { type IngesterSigns, Pressure } from "../../src/pressure/pressure.ts";
+import type { SpoolLimits } from "../../src/pressure/quota.ts";
+import { SpoolGuard } from "../../src/pressure/spool-guard.ts";
+import type { SpoolLook } from "../../src/queue/spool-meter.ts";
+import type { SpoolUsage } from "../../src/queue/spool-usage.ts";
+import { freshDirectory } from "./fresh-directory.ts";
+import { until } from "./ingest-bench.ts";
+import { ManualTime } from "./manual-time.ts";
+import { RecordedEvents } from "./recorded-events.ts";
+
+export const COOL_DOWN_MS = 30_000;
+export const QUOTA_BYTES = 2_000_000;
+const LIMIT_BYTES = 1_000;
+
+const LIMITS: SpoolLimits = {
+  ...{ quotaBytes: QUOTA_BYTES, softPct: 90, hardPct: 100 },
+  ...{ freeBytesMin: 0, freeInodesMin: 0 },
+};
+
+const SETTINGS = {
+  "memory.throttlePct": 70,
+  "memory.shedPct": 85,
+  "memory.criticalPct": 90,
+  "memory.reliefPct": 55,
+  "stall.pct": 20,
+  "governor.loopDelayMs": 60_000,
+  "governor.storeMs": 2_000,
+  "governor.coolDownMs": COOL_DOWN_MS,
+  "governor.floorPct": 20,
+} as const;
+
+export class PressureBench {
+  readonly home = freshDirectory();
+  readonly time = new ManualTime();
+  readonly events = new RecordedEvents();
+  readonly paces: number[] = [];
+  readonly pressure: Pressure;
+  trims = 0;
+  /** Percent of the memory limit. */
+  memoryPct = 10;
+  signs: IngesterSigns | undefined;
+  usage: Partial<SpoolUsage> = {};
+  measure: () => Promise<SpoolLook> = async () => this.look();
+
+  constructor() {
+    const { events, time } = this;
+    const guard = new SpoolGuard({ clock: time.clock, events, limits: LIMITS });
+    this.pressure = new Pressure({
+      ...{ settings: SETTINGS, timing: time, events, guard },
+      roots: { proc: "/nowhere", sys: "/nowhere" },
+      ownLimits: { heapBytes: 0, settingBytes: LIMIT_BYTES, totalBytes: 1_000_000 },
+      rssBytes: () => (this.memoryPct / 100) * LIMIT_BYTES,
+      threadMs: () => 0,
+      meter: { measure: () => this.measure() },
+      makeGate: (memoryLevel) =>
+        new CaptureGate({
+          ...{ guard, events, memoryLevel, timing: time, maxRecords: 100, random: () => 0.99 },
+          settings: {
+            ...{ delayMs: 300, waitMs: 2_000, waitRecords: 64, waitBytes: 1_000_000 },
+            earlyDrop: { fromPct: 60, refusePct: 30 },
+          },
+        }),
+      hardAlert: new HardAlert({
+        ...{ fs: nodeDurableFsSync, alertsDir: join(this.home, "alerts") },
+        ...{ clock: time.clock, events },
+      }),
+      ingester: () => this.signs,
+      pace: (share) => this.paces.push(share),
+      trim: () => this.trims++,
+    });
+    onTestFinished(() => this.pressure.stop());
+  }
+
+  /** Starts, and waits until the limits are known, which takes real reads. */
+  async started(): Promise<this> {
+    this.pressure.start();
+    await until(async () => {
+      await this.pass(1_000);
+      if (this.pressure.facts().memory.limitBytes === undefined) throw new Error("not yet");
+    });
+    return this;
+  }
+
+  /** Moves on in steps, with what promises do in between. */
+  async pass(ms: number): Promise<void> {
+    for (let passedMs = 0; passedMs < ms; passedMs += 50) {
+      this.time.advance(50);
+      for (let turn = 0; turn < 10; turn++) await Promise.resolve();
+    }
+  }
+
+  look(): SpoolLook {
+    const usage: SpoolUsage = {
+      ...{ atMs: this.time.clock.monotonicMs(), pendingBytes: 0, pendingCount: 0 },
+      ...{ spilledBytes: 0, doneBytes: 0, trimmableBytes: 0, tempBytes: 0, quarantineBytes: 0 },
+      ...{ freeBytes: 1_000_000_000, freeInodes: 1_000_000 },
+      ...this.usage,
+    };
+    return { usage, pendingUlids: new Set() };
+  }
+}
