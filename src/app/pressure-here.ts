@@ -31,7 +31,7 @@ export interface PressureHere {
 export function pressureHere(parts: PressureHereParts): PressureHere {
   const latency = new AckLatency();
   let loop: Pressure | undefined;
-  let starting: Promise<void> | undefined;
+  let isStarted = false;
   let isStopped = false;
   const { gate, guard, meter } = gateHere({
     ...parts,
@@ -56,7 +56,9 @@ export function pressureHere(parts: PressureHereParts): PressureHere {
   return {
     gate: measured,
     start: () => {
-      if (!isStopped) starting ??= load();
+      if (isStarted || isStopped) return;
+      isStarted = true;
+      void load();
     },
     stop: () => {
       isStopped = true;

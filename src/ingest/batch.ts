@@ -18,7 +18,8 @@ export const BATCH_READ_MS_MAX = 1_000;
 
 export interface BatchParts extends SetAsideParts, LeaveAloneParts {
   readonly claims: Claims;
-  readonly batchRecordsMax: number;
+  /** Most records in the next batch: the pace says so. */
+  readonly batchRecords: () => number;
   /** Records of a newer program, known since this start; they are not read again. */
   readonly unknownVersions: Set<string>;
 }
@@ -52,6 +53,7 @@ export function readBatch(
   dueOrNot: boolean,
 ): Batch {
   const startedMs = parts.clock.monotonicMs();
+  const recordsMax = parts.batchRecords();
   const records: BatchRecord[] = [];
   let bytes = 0;
   let skipped = 0;
@@ -59,7 +61,7 @@ export function readBatch(
   let quarantined = 0;
   let next = from;
   for (; next < listing.ulids.length; next++) {
-    if (records.length >= parts.batchRecordsMax) break;
+    if (records.length >= recordsMax) break;
     if (parts.clock.monotonicMs() - startedMs > BATCH_READ_MS_MAX) break;
     const ulid = listing.ulids[next] as string;
     const outcome = readOne(parts, ulid, listing.marked.has(ulid), dueOrNot);

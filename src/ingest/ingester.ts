@@ -78,13 +78,10 @@ export class Ingester {
 
   constructor(options: IngesterOptions) {
     const { fs, layout, clock, batchRecordsMax } = options;
-    const pace = this.#pace;
     this.#options = options;
     this.#parts = {
       ...options,
-      get batchRecordsMax() {
-        return pace.records(batchRecordsMax);
-      },
+      batchRecords: () => this.#pace.records(batchRecordsMax),
       claims: new Claims(fs, layout, clock),
       unknownVersions: new Set(),
       leftAlone: new Set(),

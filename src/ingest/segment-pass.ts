@@ -37,7 +37,7 @@ import { commitSpilled, setAsideLines } from "./segment-commit.ts";
 
 export interface SegmentPassParts extends SettleBatchParts {
   readonly clock: Clock;
-  readonly batchRecordsMax: number;
+  readonly batchRecords: () => number;
 }
 
 interface ReadSegment {
@@ -97,7 +97,7 @@ export class SegmentPass {
     const unsettled = envelopes.filter(({ ulid }) => !memory.settled.has(ulid));
     const open = unsettled.filter(({ ulid }) => !waits(ulid));
     outcome.skipped += unsettled.length - open.length;
-    for (const batch of batchesOf(open, () => this.#parts.batchRecordsMax)) {
+    for (const batch of batchesOf(open, this.#parts.batchRecords)) {
       if (drive.isStopping()) return;
       const settled = await drive.commit((openStore) =>
         commitSpilled(this.#parts, openStore, batch, memory, drive.committedCount()),

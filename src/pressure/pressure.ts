@@ -130,7 +130,9 @@ export class Pressure {
   }
 
   facts(): PressureFacts {
-    const { p50Ms, p99Ms } = this.#parts.latency.percentiles(this.#parts.timing.clock.monotonicMs());
+    const { p50Ms, p99Ms } = this.#parts.latency.percentiles(
+      this.#parts.timing.clock.monotonicMs(),
+    );
     const { state, sharePct, cause } = this.#governor;
     return {
       spool: this.#parts.guard.facts(),

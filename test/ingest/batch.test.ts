@@ -23,7 +23,7 @@ function partsOf(bench: IngestBench, changes: Partial<BatchParts> = {}): BatchPa
     clock: bench.clock,
     events: bench.events,
     attemptsMax: 3,
-    batchRecordsMax: 500,
+    batchRecords: () => 500,
     claims: new Claims(fs, bench.layout, bench.clock),
     unknownVersions: new Set(),
     leftAlone: new Set(),
@@ -51,7 +51,7 @@ describe("readBatch", () => {
   it("I1: takes records oldest first, up to the count", async () => {
     const bench = new IngestBench();
     const ids = await bench.appendMany(7);
-    const batches = idsOf(readAll(partsOf(bench, { batchRecordsMax: 3 })));
+    const batches = idsOf(readAll(partsOf(bench, { batchRecords: () => 3 })));
     expect(batches).toEqual([ids.slice(0, 3), ids.slice(3, 6), ids.slice(6)]);
   });
 

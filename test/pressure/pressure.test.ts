@@ -95,7 +95,7 @@ describe("from the sensors to captures", () => {
     const bench = await new PressureBench().started();
     bench.memoryPct = 86;
     await bench.pass(1_050);
-    const { gate } = bench.pressure;
+    const { gate } = bench;
     await expect(gate.enter({ priority: "low", bytes: 10 })).rejects.toMatchObject({
       ...{ code: "BACKPRESSURE", details: { reason: "memory", stored: "no" } },
     });
@@ -108,9 +108,9 @@ describe("from the sensors to captures", () => {
     bench.measure = () => new Promise(() => {});
     await bench.started();
     bench.memoryPct = 95;
-    (await bench.pressure.gate.enter(NORMAL)).done(undefined);
+    (await bench.gate.enter(NORMAL)).done(undefined);
     await bench.pass(15_000);
-    (await bench.pressure.gate.enter(NORMAL)).done(undefined);
+    (await bench.gate.enter(NORMAL)).done(undefined);
     expect(bench.paces).toEqual([0.5]);
     expect(bench.pressure.facts().spool.usage).toBeUndefined();
     expect(bench.events.named("sensor_failed")).toEqual([{ sensor: "spool", errno: "ETIMEDOUT" }]);
@@ -123,7 +123,7 @@ describe("from the sensors to captures", () => {
       looks++;
       return bench.look();
     };
-    const ticket = await bench.pressure.gate.enter(NORMAL);
+    const ticket = await bench.gate.enter(NORMAL);
     await bench.pass(500);
     expect(looks).toBeGreaterThanOrEqual(9);
     ticket.done(undefined);
@@ -135,16 +135,16 @@ describe("from the sensors to captures", () => {
 
   it("R1: the latency of acknowledgements counts the waiting, and no refusal", async () => {
     const bench = await new PressureBench().started();
-    const quick = await bench.pressure.gate.enter(NORMAL);
+    const quick = await bench.gate.enter(NORMAL);
     bench.time.advance(4);
     quick.done("01ARZ3NDEKTSV4RRFFQ69G5FAV");
-    const failed = await bench.pressure.gate.enter(NORMAL);
+    const failed = await bench.gate.enter(NORMAL);
     bench.time.advance(1_000);
     failed.done(undefined);
     expect(bench.pressure.facts()).toMatchObject({ ackP50Ms: 4, ackP99Ms: 4 });
     bench.usage = { pendingBytes: QUOTA_BYTES * 0.95 };
     await bench.pass(1_050);
-    const slowed = bench.pressure.gate.enter(NORMAL);
+    const slowed = bench.gate.enter(NORMAL);
     await bench.pass(400);
     (await slowed).done("01ARZ3NDEKTSV4RRFFQ69G5FAW");
     expect(bench.pressure.facts().ackP99Ms).toBeGreaterThanOrEqual(300);
@@ -154,9 +154,10 @@ describe("from the sensors to captures", () => {
     const bench = await new PressureBench().started();
     bench.usage = { pendingBytes: QUOTA_BYTES };
     await bench.pass(1_050);
-    const waiting = [1, 2, 3].map(() => bench.pressure.gate.enter(NORMAL));
+    const waiting = [1, 2, 3].map(() => bench.gate.enter(NORMAL));
     const refused = Promise.allSettled(waiting);
     expect(bench.pressure.facts().gate.waiting).toBe(3);
+    bench.gate.close();
     bench.pressure.stop();
     bench.pressure.stop();
     expect((await refused).map(({ status }) => status)).toEqual(Array(3).fill("rejected"));

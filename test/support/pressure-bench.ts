@@ -2,8 +2,11 @@
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { nodeDurableFsSync } from "../../src/platform/durable-fs-sync.ts";
+import { AckLatency } from "../../src/pressure/ack-latency.ts";
 import { CaptureGate } from "../../src/pressure/capture-gate.ts";
+import type { Gate } from "../../src/pressure/gate.ts";
 import { HardAlert } from "../../src/pressure/hard-alert.ts";
+import { measuredGate } from "../../src/pressure/measured-gate.ts";
 import { type IngesterSigns, Pressure } from "../../src/pressure/pressure.ts";
 import type { SpoolLimits } from "../../src/pressure/quota.ts";
 import { SpoolGuard } from "../../src/pressure/spool-guard.ts";
@@ -41,6 +44,7 @@ export class PressureBench {
   readonly events = new RecordedEvents();
   readonly paces: number[] = [];
   readonly pressure: Pressure;
+  readonly gate: Gate;
   trims = 0;
   /** Percent of the memory limit. */
   memoryPct = 10;
@@ -51,21 +55,24 @@ export class PressureBench {
   constructor() {
     const { events, time } = this;
     const guard = new SpoolGuard({ clock: time.clock, events, limits: LIMITS });
+    const gate = new CaptureGate({
+      ...{ guard, events, timing: time, maxRecords: 100, random: () => 0.99 },
+      memoryLevel: () => this.pressure.memoryLevel,
+      settings: {
+        ...{ delayMs: 300, waitMs: 2_000, waitRecords: 64, waitBytes: 1_000_000 },
+        earlyDrop: { fromPct: 60, refusePct: 30 },
+      },
+    });
+    const latency = new AckLatency();
+    const onEnter = () => this.pressure.hurry();
+    this.gate = measuredGate(gate, { clock: time.clock, latency, onEnter });
     this.pressure = new Pressure({
-      ...{ settings: SETTINGS, timing: time, events, guard },
+      ...{ settings: SETTINGS, timing: time, events, guard, gate: this.gate, latency },
       roots: { proc: "/nowhere", sys: "/nowhere" },
       ownLimits: { heapBytes: 0, settingBytes: LIMIT_BYTES, totalBytes: 1_000_000 },
       rssBytes: () => (this.memoryPct / 100) * LIMIT_BYTES,
       threadMs: () => 0,
       meter: { measure: () => this.measure() },
-      makeGate: (memoryLevel) =>
-        new CaptureGate({
-          ...{ guard, events, memoryLevel, timing: time, maxRecords: 100, random: () => 0.99 },
-          settings: {
-            ...{ delayMs: 300, waitMs: 2_000, waitRecords: 64, waitBytes: 1_000_000 },
-            earlyDrop: { fromPct: 60, refusePct: 30 },
-          },
-        }),
       hardAlert: new HardAlert({
         ...{ fs: nodeDurableFsSync, alertsDir: join(this.home, "alerts") },
         ...{ clock: time.clock, events },
@@ -74,7 +81,10 @@ export class PressureBench {
       pace: (share) => this.paces.push(share),
       trim: () => this.trims++,
     });
-    onTestFinished(() => this.pressure.stop());
+    onTestFinished(() => {
+      this.gate.close();
+      this.pressure.stop();
+    });
   }
 
   /** Starts, and waits until the limits are known, which takes real reads. */
