@@ -5,13 +5,14 @@
  * a look reads its histogram and empties it. A loop that is blocked for longer than the time between
  * two looks is not taken for an idle one: where no sample came the last value stays. Does not see a
  * block that begins within the first period after a look, because Node drops the first sample of an
- * emptied histogram: a lasting delay shows all the same. Costs 50 wake-ups of the thread a second;
- * docs/PRESSURE.md says how much that is.
+ * emptied histogram: a lasting delay shows all the same. What
+ * it says may be a period too little. Costs 25 wake-ups of the thread a second: about a fifth of a
+ * percent of a core.
  */
 import { type IntervalHistogram, monitorEventLoopDelay } from "node:perf_hooks";
 
 /** A sample a period; a delay is what a sample takes beyond it. */
-const RESOLUTION_MS = 20;
+const RESOLUTION_MS = 40;
 const NS_PER_MS = 1_000_000;
 
 export class LoopDelay {

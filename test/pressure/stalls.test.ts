@@ -153,7 +153,7 @@ describe("the event loop's delay", () => {
     await sampled();
     delay.look();
     await sampled();
-    block(120);
+    block(200);
     await sampled();
     expect(delay.look()).toBeGreaterThan(60);
     delay.stop();
@@ -163,10 +163,10 @@ describe("the event loop's delay", () => {
     const delay = new LoopDelay();
     delay.start();
     await sampled();
-    block(120);
+    block(200);
     await sampled();
     const delayMs = delay.look();
-    block(120);
+    block(200);
     expect(delay.look()).toBe(delayMs);
     delay.stop();
   });
@@ -174,7 +174,7 @@ describe("the event loop's delay", () => {
 
 /** Time enough for samples to be taken. */
 function sampled(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 60));
+  return new Promise((resolve) => setTimeout(resolve, 120));
 }
 
 function block(ms: number): void {
