@@ -23,7 +23,7 @@ export const IDLE_TICK_MS = 1_000;
  * threads do for it comes on top: measured, about half as much again.
  */
 export const GAP_PER_COST = 400;
-export const GAP_MS_MAX = 10_000;
+export const GAP_MS_MAX = 15_000;
 /** A look under way for longer hangs. */
 export const HANGS_MS = 10_000;
 
