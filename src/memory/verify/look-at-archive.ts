@@ -59,7 +59,8 @@ export async function lookAtArchiveAgain(pass: Pass, names: readonly string[]): 
       const { fs, layout } = pass.parts;
       const path = join(layout.doneDir, name);
       const last = skipped.at(-1);
-      if (last && isUnfinished(fs, path, last)) pass.findings.add("archive_torn", () => name);
+      if (last && isUnfinished(fs, path, last) === true)
+        pass.findings.add("archive_torn", () => name);
     } catch (error) {
       pass.unreadable(name, error);
     }
@@ -90,20 +91,28 @@ function judge(pass: Pass, name: string, skipped: readonly SkippedStretch[]): bo
   const { fs, layout } = pass.parts;
   const last = skipped.at(-1);
   const unfinished = last !== undefined && isUnfinished(fs, join(layout.doneDir, name), last);
+  if (unfinished === "gone") return false;
   for (const stretch of unfinished ? skipped.slice(0, -1) : skipped) {
     pass.findings.add("archive_damaged", () => `${name} at ${stretch.offset}`);
   }
   return unfinished;
 }
 
-/** The stretch begins as a member does, and the file ended before the member. */
-function isUnfinished(fs: DurableFsSync, path: string, { offset, bytes }: SkippedStretch): boolean {
+/**
+ * The stretch begins as a member does, and the file ended before the member. "gone" if the file was
+ * trimmed since it was read: nothing of it is left to judge.
+ */
+function isUnfinished(
+  fs: DurableFsSync,
+  path: string,
+  { offset, bytes }: SkippedStretch,
+): boolean | "gone" {
   const header = Buffer.alloc(MEMBER_PREFIX_BYTES);
   let fd: number;
   try {
     fd = fs.openRead(path);
   } catch (error) {
-    if (isErrno(error, "ENOENT")) return false; // trimmed since it was read: nothing of it is left
+    if (isErrno(error, "ENOENT")) return "gone";
     throw error;
   }
   try {
