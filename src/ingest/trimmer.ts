@@ -59,9 +59,12 @@ const LOOKUP_COUNT = 500;
 export const RUN_MS_MAX = 500;
 /** By itself it looks when this many times the cost of its last look has gone by: half a percent. */
 const COST_FACTOR = 200;
+/** However much a look costs, or however busy the machine is: it never waits for longer. */
+export const LOOK_INTERVAL_MS_MAX = 10_000;
 /** When it is asked to: five per cent, and only while there was something to trim. */
 const ASKED_COST_FACTOR = 20;
 const ASKED_MS_MIN = 250;
+const ASKED_MS_MAX = 1_000;
 
 interface Run {
   /** Bytes that are still to go. */
@@ -103,9 +106,11 @@ export class Trimmer {
     if (this.#parts.trimming === undefined) return false;
     const sinceMs = this.#parts.clock.monotonicMs() - this.#lookedAtMs;
     if (this.#asked && this.#foundSome) {
-      return sinceMs >= Math.max(ASKED_MS_MIN, ASKED_COST_FACTOR * this.#lookMs);
+      const askedMs = Math.max(ASKED_MS_MIN, ASKED_COST_FACTOR * this.#lookMs);
+      return sinceMs >= Math.min(askedMs, ASKED_MS_MAX);
     }
-    return sinceMs >= Math.max(ASKED_MS_MIN, COST_FACTOR * this.#lookMs);
+    const intervalMs = Math.max(ASKED_MS_MIN, COST_FACTOR * this.#lookMs);
+    return sinceMs >= Math.min(intervalMs, LOOK_INTERVAL_MS_MAX);
   }
 
   /**
@@ -129,10 +134,12 @@ export class Trimmer {
     };
     let usage: SpoolUsage | undefined;
     try {
+      // Before the look: what another trimmer removes in between shows as gone, and is not taken twice.
+      const names = this.#candidates();
       usage = await trimming.measure();
       this.#looked(startedMs);
       run.excess = usedBytes(usage) - softLimitBytes(trimming.quotaBytes, trimming.softPct);
-      return run.excess > 0 && (await this.#trim(run));
+      return run.excess > 0 && (await this.#trim(run, names));
     } catch (error) {
       this.#looked(startedMs);
       if (errnoOf(error) === undefined && !(error instanceof MemspoolError)) throw error;
@@ -148,16 +155,20 @@ export class Trimmer {
     this.#lookMs = this.#lookedAtMs - startedMs;
   }
 
-  async #trim(run: Run): Promise<boolean> {
+  /** Oldest first. @throws the system error of the directory */
+  #candidates(): string[] {
     const { fs, layout, clock } = this.#parts;
-    this.#report ??= { lastAtMs: 0, bytes: 0, heldBack: 0 };
     const hour = utcHour(clock.nowMs());
-    const names = fs
+    return fs
       .names(layout.doneDir)
       .filter((name) => isTrimmableName(name, hour))
       .sort();
+  }
+
+  async #trim(run: Run, names: readonly string[]): Promise<boolean> {
+    const { clock } = this.#parts;
+    this.#report ??= { lastAtMs: 0, bytes: 0, heldBack: 0 };
     this.#heldBack.keepOnly(names);
-    this.#parts.archive?.close();
     this.#foundSome = false;
     for (const name of names) {
       if (run.isStopping() || run.excess <= 0) return false;
@@ -192,6 +203,7 @@ export class Trimmer {
       if (!storeIsThere()) return "no store";
       if (!isTrimmableName(name, utcHour(clock.nowMs()))) return "kept"; // the clock was set back
       this.#heldBack.remove(name);
+      this.#parts.archive?.close();
       fs.unlink(path); // Crash here: the whole file is gone, or comes back whole.
       run.files++;
       run.bytes += facts.bytes;
@@ -235,12 +247,12 @@ export class Trimmer {
     const { events, clock } = this.#parts;
     if (this.#report === null) return;
     const ms = Math.round(clock.monotonicMs() - run.startedMs);
-    this.#report = {
-      lastAtMs: run.files > 0 ? clock.nowMs() : this.#report.lastAtMs,
-      bytes: this.#report.bytes + run.bytes,
-      heldBack: this.#heldBack.bytes,
-    };
     const { files, bytes } = run;
+    const heldBack = this.#heldBack.bytes;
+    if (files > 0 || heldBack !== this.#report.heldBack) {
+      const lastAtMs = files > 0 ? clock.nowMs() : this.#report.lastAtMs;
+      this.#report = { lastAtMs, bytes: this.#report.bytes + bytes, heldBack };
+    }
     if (files > 0) {
       const left_bytes = usedBytes(usage) - bytes;
       events.emit("archive_trimmed", { files, bytes, left_bytes, ms });

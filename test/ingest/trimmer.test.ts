@@ -12,6 +12,7 @@ import {
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { HELD_BACK_MS } from "../../src/ingest/held-back.ts";
+import { LOOK_INTERVAL_MS_MAX } from "../../src/ingest/trimmer.ts";
 import { nodeDurableFsSync } from "../../src/platform/durable-fs-sync.ts";
 import { pendingPath, tempPath } from "../../src/queue/layout.ts";
 import { NOT_STOPPING, TrimScene, ulidOf } from "../support/done-files.ts";
@@ -20,6 +21,10 @@ import { faultyFsSync } from "../support/faulty-fs.ts";
 
 const KB = 1_000;
 const OLD = (hour: number) => `20260301-0${hour}-a.ndjson.gz`;
+const USAGE = {
+  ...{ atMs: 0, pendingBytes: 0, pendingCount: 0, spilledBytes: 0, doneBytes: 0 },
+  ...{ trimmableBytes: 0, tempBytes: 0, quarantineBytes: 0, freeBytes: 1, freeInodes: 1 },
+};
 const CURRENT = "20260301-09-a.ndjson.gz";
 
 /** Four files of earlier hours, 10 KB each, and one of this hour. */
@@ -260,6 +265,22 @@ describe("P3: several at once, and a busy thread", () => {
     expect(scene.events.named("archive_trimmed")).toHaveLength(1);
   });
 
+  it("P3: a file that another removes during the look is not made up for with the next one", async () => {
+    const scene = fourOldFiles();
+    const used = () => scene.names().reduce((sum, name) => sum + scene.sizeOf(name), 0);
+    const total = used();
+    const trimmer = scene.trimmer(total - 1, nodeDurableFsSync, {
+      measure: async () => {
+        const usage = { ...USAGE, doneBytes: used() };
+        rmSync(join(scene.layout.doneDir, OLD(3)), { force: true });
+        return usage;
+      },
+    });
+    expect(await trimmer.run(NOT_STOPPING)).toBe(true);
+    expect(await trimmer.run(NOT_STOPPING)).toBe(false);
+    expect(scene.names()).toEqual([OLD(4), OLD(5), OLD(6), CURRENT]);
+  });
+
   it("P3: a trimmer that was overtaken looks anew before it takes the next file", async () => {
     const scene = fourOldFiles();
     const total = scene.names().reduce((sum, name) => sum + scene.sizeOf(name), 0);
@@ -305,9 +326,10 @@ describe("P3: several at once, and a busy thread", () => {
     const scene = new TrimScene();
     const measured = scene.trimmer(0);
     expect(measured.isDue()).toBe(true);
+    let costMs = 20;
     const slow = scene.trimmer(0, nodeDurableFsSync, {
       measure: async () => {
-        scene.clock.advance(20);
+        scene.clock.advance(costMs);
         throw Object.assign(new Error("EIO"), { code: "EIO" });
       },
     });
@@ -319,6 +341,10 @@ describe("P3: several at once, and a busy thread", () => {
     await slow.run(NOT_STOPPING);
     scene.clock.advance(4_000);
     expect(slow.isDue()).toBe(true);
+    costMs = 3_000;
+    await slow.run(NOT_STOPPING);
+    scene.clock.advance(LOOK_INTERVAL_MS_MAX);
+    expect(slow.isDue()).toBe(true);
   });
 
   it("P3: is not made to look again and again by being asked when nothing is trimmable", async () => {
@@ -328,10 +354,7 @@ describe("P3: several at once, and a busy thread", () => {
       measure: async () => {
         scene.clock.advance(20);
         const size = scene.sizeOf(CURRENT);
-        return {
-          ...{ atMs: 0, pendingBytes: 0, pendingCount: 0, spilledBytes: 0, doneBytes: size },
-          ...{ trimmableBytes: 0, tempBytes: 0, quarantineBytes: 0, freeBytes: 1, freeInodes: 1 },
-        };
+        return { ...USAGE, doneBytes: size };
       },
     });
     await trimmer.run(NOT_STOPPING);
