@@ -50,7 +50,6 @@ describe("the leader's note", () => {
       thisProcessLeads: false,
       delayed: DELAYED.delayed,
       totals: { ingested: 0, duplicates: 0, quarantined: 0, expired: 0 },
-      trim: null,
     });
     const own = await ingesterView(nodeDurableFs, layout, { leads: true, report: REPORT });
     expect(own).toMatchObject({ thisProcessLeads: true, delayed: null, totals: REPORT.totals });
