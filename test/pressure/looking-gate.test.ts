@@ -15,6 +15,8 @@ beforeEach(() => {
   [usedMib, looks, watched, failures] = [10, 0, false, []];
   measure = async () => {
     looks++;
+    // A look takes longer than it takes to ask for one.
+    for (let turn = 0; turn < 5; turn++) await Promise.resolve();
     return { usage: usage(scene.time, usedMib), pendingUlids: new Set() };
   };
   gate = new LookingGate({
@@ -67,6 +69,15 @@ describe("a gate that looks by itself", () => {
     usedMib = 10;
     await pass(100);
     expect(await said([enter()])).toEqual(["admitted"]);
+  });
+
+  it("P2: refuses low priority by a look of now, not by one that is over", async () => {
+    usedMib = 100;
+    const low = () => new Entering(gate.enter({ priority: "low", bytes: KIB }));
+    expect(await said([low()])).toEqual(["quota"]);
+    usedMib = 10;
+    await pass(100);
+    expect(await said([low()])).toEqual(["admitted"]);
   });
 
   it("P2: looks at most once a second while all is normal, and nobody waits for it", async () => {
