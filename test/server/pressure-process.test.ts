@@ -1,7 +1,6 @@
 /** The built server under pressure, as a real process with a real client. */
 import { describe, expect, it, onTestFinished } from "vitest";
 import { countOf, FilledSpool, type Told, tell } from "../support/filled-spool.ts";
-import { until } from "../support/ingest-bench.ts";
 import { type ServerProcess, startServer } from "../support/server-process.ts";
 
 async function start(
@@ -48,7 +47,8 @@ describe("the server under pressure", () => {
   it("P2: hard refuses low priority, lets the others wait, and admits them when there is room", async () => {
     const spool = new FilledSpool();
     spool.fill(1_024);
-    const server = await start(spool);
+    // A busy machine looks at its disk less often.
+    const server = await start(spool, { MEMSPOOL_SPOOL_WAIT_MS: "30000" });
     const low = await tell(server.client, { surface: "low", priority: "low" });
     expect(low.reason).toBe("quota");
     const waiting = [...sendMany(server, 2), ...sendMany(server, 2, "high")];
@@ -78,26 +78,20 @@ describe("the server under pressure", () => {
     ["the end of stdin", (server: ServerProcess) => server.close()],
   ])("P2: %s in hard answers every call, and loses nothing and no count", async (_name, end) => {
     const spool = new FilledSpool();
-    const server = await start(spool);
-    const before = await Promise.all(sendMany(server, 10));
+    const earlier = await start(spool);
+    const before = await Promise.all(sendMany(earlier, 10));
+    await earlier.close();
     spool.fill(1_024);
-    await until(async () => {
-      // Refused as soon as the gate looks; until then each is one capture more.
-      before.push(
-        await tell(server.client, { surface: `probe ${before.length}`, priority: "low" }),
-      );
-      expect(before.at(-1)?.reason).toBe("quota");
-    });
-    before.pop();
+    const server = await start(spool);
     const waiting = sendMany(server, 32, "high");
     // Answered behind those: they have arrived.
     await server.client.callTool({ name: "queue_status", arguments: {} });
     const { code } = await end(server);
     const told = [...before, ...(await Promise.all(waiting))];
     expect(code).toBe(0);
-    expect(countOf(told)).toEqual({ captured: before.length, quota: 32 });
+    expect(countOf(told)).toEqual({ captured: 10, quota: 32 });
     expect(missing(spool, told)).toEqual([]);
-    expect(spool.pending().size).toBe(before.length);
+    expect(spool.pending().size).toBe(10);
   });
 
   it("P2: SIGTERM in soft lets those in who were only slowed", async () => {
@@ -138,7 +132,8 @@ describe("never acknowledged from memory", () => {
       for (let round = 0; round < 3; round++) {
         const spool = new FilledSpool();
         if (kib > 0) spool.fill(kib);
-        const server = await start(spool, { MEMSPOOL_SPOOL_DELAY_MS: "50" });
+        const waits = { MEMSPOOL_SPOOL_DELAY_MS: "50", MEMSPOOL_SPOOL_WAIT_MS: "30000" };
+        const server = await start(spool, waits);
         const acknowledged: Told[] = [];
         let killed = () => {};
         const some = new Promise<void>((resolve) => {
