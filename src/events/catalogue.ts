@@ -53,6 +53,7 @@ export interface EventFields {
   store_opened: { kind: string; engine_version: string; created: boolean };
   store_missing: { advice: string };
   store_unavailable: { code: ErrorCode; reason: string };
+  store_retried: { away_ms: number };
   store_recovered: { away_ms: number };
   index_renewal_begun: { from: number; to: number; left: number };
   index_renewed: { from: number; to: number; ms: number };
@@ -100,7 +101,12 @@ export interface EventFields {
   sensor_failed: { sensor: PressureSensor | "spool"; errno: string };
   alert_raised: { alert: string };
   alert_cleared: { alert: string };
-  crash_reported: { error: string; thread: "main" | "ingester" | "store"; fatal: boolean };
+  crash_reported: {
+    error: string;
+    thread: "main" | "ingester" | "store";
+    fatal: boolean;
+    report: string;
+  };
 }
 
 /** What lowers the pace of the ingester. */
@@ -142,6 +148,7 @@ export const EVENT_SEVERITY: Readonly<Record<EventName, Severity>> = {
   store_opened: "info",
   store_missing: "warning",
   store_unavailable: "error",
+  store_retried: "debug",
   store_recovered: "info",
   log_rotation_failed: "error",
   log_rotation_recovered: "info",

@@ -26,16 +26,24 @@ export class StoreHold {
 
   /** @throws MemspoolError STORE_UNAVAILABLE, STORE_TOO_NEW, UNSAFE_PATH */
   async open(): Promise<MemoryStore> {
-    this.#store ??= await this.#options.openStore();
+    if (this.#store !== undefined) return this.#store;
+    if (this.#awaySinceMs !== undefined) {
+      this.#options.events.emit("store_retried", { away_ms: this.#awayMs(this.#awaySinceMs) });
+    }
+    this.#store = await this.#options.openStore();
     return this.#store;
   }
 
   /** A commit went through. */
   worked(): void {
     if (this.#awaySinceMs === undefined) return;
-    const awayMs = Math.round(this.#options.clock.monotonicMs() - this.#awaySinceMs);
+    const awayMs = this.#awayMs(this.#awaySinceMs);
     this.#awaySinceMs = undefined;
     this.#options.events.emit("store_recovered", { away_ms: awayMs });
+  }
+
+  #awayMs(sinceMs: number): number {
+    return Math.round(this.#options.clock.monotonicMs() - sinceMs);
   }
 
   /** Something went wrong while the store was in use, perhaps not by its fault. */
