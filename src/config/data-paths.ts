@@ -9,6 +9,10 @@ export interface DataPaths {
   readonly storeFile: string;
   /** What needs a person's look, one file each; made when there is something. */
   readonly alertsDir: string;
+  /** A note of each running server for other processes; means nothing once none runs. */
+  readonly runDir: string;
+  /** What was thrown and caught by nobody, one report each. */
+  readonly crashesDir: string;
   /** How far clients' transcripts were read; can be made again. */
   readonly transcriptsDir: string;
 }
@@ -22,6 +26,8 @@ export function dataPaths(home: string): DataPaths {
     storeDir: join(home, "store"),
     storeFile: join(home, "store", "memspool.db"),
     alertsDir: join(home, "alerts"),
+    runDir: join(home, "run"),
+    crashesDir: join(home, "crashes"),
     transcriptsDir: join(home, "transcripts"),
   });
 }
