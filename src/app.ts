@@ -6,6 +6,7 @@
  */
 import { existsSync } from "node:fs";
 import type { RestoreOptions, RestoreResult } from "./app/backup-here.ts";
+import { flightHere } from "./app/flight-here.ts";
 import { refuseHalfRestored } from "./app/half-restored.ts";
 import { ingestWorkerData } from "./app/ingest-worker-data.ts";
 import { openEventHub } from "./app/open-event-hub.ts";
@@ -52,6 +53,8 @@ export interface App extends Transfers {
   readonly paths: DataPaths;
   readonly memory: Memory;
   readonly events: Events;
+  /** Records what happens here, and reports what nobody catches, until the end (server only). */
+  startFlight(): void;
   /** Looks at what presses from now on (server only). */
   startPressure(): void;
   /** Starts electing and ingesting in the background (server only). */
@@ -87,6 +90,11 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   const clock = systemClock;
   const events = await openEventHub(config, paths, options);
   const changes = new ChangeSignal();
+  const flight = flightHere({
+    ...{ hub: events, clock, paths },
+    onSignal: () => changes.changed(),
+    ingested: () => host.report?.totals.ingested,
+  });
   const queue = new CaptureQueue({
     queueDir: paths.queueDir,
     textBytesMax: config["record.maxBytes"],
@@ -101,7 +109,11 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   const privacy = new Privacy(privacySettings(config));
   const hooks = () => hookCounts(hooksDirectory(paths.home));
   const storeExists = () => existsSync(paths.storeFile);
-  const startStoreWorker = storeWorkerAt(workerUrl("store-worker"), { file: paths.storeFile });
+  const startStoreWorker = storeWorkerAt(
+    workerUrl("store-worker"),
+    { file: paths.storeFile },
+    flight.onThreadError("store"),
+  );
   const client = new StoreClient({ startWorker: startStoreWorker, events });
   const store = emptyUntilMade(storeExists, client);
   const shared = { layout, clock, events, fs: nodeDurableFsSync };
@@ -111,6 +123,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     workerUrl: workerUrl("ingest-worker"),
     workerData,
     onReport: () => changes.changed(),
+    onWorkerError: flight.onThreadError("ingester"),
   });
   const pressure = pressureHere({ config, paths, layout, clock, events, host });
   const { gate } = pressure;
@@ -137,6 +150,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       privacy,
       retention: workerData.retention,
       hooks,
+      flight: flight.report,
       onCaptured: () => {
         host.wake();
         changes.changed();
@@ -167,6 +181,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   let closing: Promise<void> | undefined;
   const close = async (): Promise<void> => {
     changes.close();
+    flight.stop();
     pressure.stop();
     await Promise.all([queue.close(), host.stop(), store.close()]);
   };
@@ -182,6 +197,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     paths,
     memory,
     events,
+    startFlight: () => flight.start(process),
     startPressure: () => pressure.start(),
     startIngest: () => {
       if (!config["ingest.enabled"]) return;
@@ -213,6 +229,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
 /** `memspool serve`: runs until the client leaves; resolves to the exit code. */
 export async function serve(config: Config): Promise<number> {
   const app = await createApp(config, { logToStderr: true });
+  app.startFlight();
   const { serveStdio } = await import("./server/serve-stdio.ts");
   const startWorking = () => {
     app.startPressure();

@@ -36,6 +36,8 @@ export interface IngestHostOptions {
   readonly workerData: IngestWorkerData;
   /** After each report of the worker. */
   readonly onReport: (report: IngestReport) => void;
+  /** The worker ended by an error that nobody caught there. */
+  readonly onWorkerError?: (error: unknown) => void;
 }
 
 export class IngestHost {
@@ -129,7 +131,7 @@ export class IngestHost {
     worker.unref();
     worker.on("message", (message: FromIngestWorker) => this.#hear(message));
     // An error ends the worker; "exit" follows and does what is to be done.
-    worker.on("error", () => {});
+    worker.on("error", (error) => this.#options.onWorkerError?.(error));
     worker.on("exit", () => {
       if (this.#worker !== worker) return;
       this.#worker = undefined;

@@ -6,6 +6,7 @@ import { flushQueue } from "./flush.ts";
 import { forgetRecords } from "./forget.ts";
 import { getRecord } from "./get.ts";
 import { hidingReader } from "./hiding-reader.ts";
+import { lastEvents } from "./last-events.ts";
 import type { Memory } from "./memory.ts";
 import type { MemoryParts } from "./parts.ts";
 import { pendingPage, quarantinePage } from "./queue-pages.ts";
@@ -39,6 +40,7 @@ export function createMemory(given: MemoryParts, changes: ChangeSignal): Memory 
     receipt: (ulid) => readingDisk(() => receiptOf(parts, ulid)),
     status: () => readingDisk(() => statusReport(parts, captures.counts)),
     health: () => parts.health(),
+    events: async (page) => lastEvents(parts, page),
     pending: (page) => readingDisk(() => pendingPage(parts, page)),
     quarantined: (page) => readingDisk(() => quarantinePage(parts, page)),
     audited: (page) => readingDisk(() => audit.page(page)),

@@ -8,6 +8,7 @@
  * tools and `--json` print them as they are.
  */
 import type { StoredState } from "../errors.ts";
+import type { FlightReport } from "../events/flight-recorder.ts";
 import type { MemoryRecord } from "../record/memory-record.ts";
 import type { FacetKind } from "../store/memory-store.ts";
 import type { ForgetInput, ForgetResult } from "./forget-shapes.ts";
@@ -29,6 +30,7 @@ import type {
 } from "./search-shapes.ts";
 import type { HealthReport, StatusReport } from "./status-shapes.ts";
 
+export type { FlightReport } from "../events/flight-recorder.ts";
 export type { ForgetInput, ForgetResult, Remains } from "./forget-shapes.ts";
 export type {
   AuditEntryView,
@@ -177,6 +179,8 @@ export interface Memory {
   receipt(ulid: string): Promise<ReceiptResult>;
   status(): Promise<StatusReport>;
   health(): Promise<HealthReport>;
+  /** The last signals and snapshots of this process, newest first. INVALID_ARGUMENT. */
+  events(page: { limit?: number }): Promise<FlightReport>;
   pending(page: { limit?: number; cursor?: string }): Promise<Page<PendingEntryView>>;
   quarantined(page: { limit?: number; cursor?: string }): Promise<Page<QuarantineEntryView>>;
   /** Records that left the full queue, newest first. */
@@ -190,6 +194,6 @@ export interface Memory {
   forget(input: ForgetInput): Promise<ForgetResult>;
   /** Asks the ingester, wherever it runs, to drain what is pending now, and waits for it. */
   flush(input: FlushInput): Promise<FlushResult>;
-  /** Calls back, at most once a second, when status or the pending list may have changed. */
+  /** Calls back, at most once a second, when status, events or the pending list may have changed. */
   onChange(listener: () => void): () => void;
 }

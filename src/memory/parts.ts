@@ -1,5 +1,6 @@
 /** What the operations of this folder are built from; app.ts puts it together. */
 import type { Events } from "../events/catalogue.ts";
+import type { FlightReport } from "../events/flight-recorder.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { DurableFs } from "../platform/durable-fs.ts";
 import type { DurableFsSync } from "../platform/durable-fs-sync.ts";
@@ -68,6 +69,8 @@ export interface MemoryParts {
     | undefined;
   /** What hooks of assistants did here; nothing without it. */
   readonly hooks?: () => StatusReport["hooks"];
+  /** What the flight recorder of this process holds; nothing without it. */
+  readonly flight?: () => FlightReport;
   /** Tells that a capture was acknowledged here. */
   readonly onCaptured: () => void;
 }

@@ -23,8 +23,15 @@ export interface StoreWorker {
 
 export type StartStoreWorker = (listeners: StoreWorkerListeners) => StoreWorker;
 
-/** @param url of the built worker entry */
-export function storeWorkerAt(url: URL, data: StoreWorkerData): StartStoreWorker {
+/**
+ * @param url of the built worker entry
+ * @param onError hears of an error that nobody caught in the worker, before its end
+ */
+export function storeWorkerAt(
+  url: URL,
+  data: StoreWorkerData,
+  onError?: (error: unknown) => void,
+): StartStoreWorker {
   return ({ onReply, onEnd }) => {
     // stdout belongs to the protocol: what a worker prints is not passed through to it. Nor is it
     // read, because a stream that is being read keeps the process alive.
@@ -39,6 +46,7 @@ export function storeWorkerAt(url: URL, data: StoreWorkerData): StartStoreWorker
     worker.on("message", onReply);
     worker.on("error", (error) => {
       failure = error;
+      onError?.(error);
     });
     // Last, because listening for messages takes a reference.
     worker.unref();

@@ -80,6 +80,7 @@ export function makeFakeApp(): FakeApp {
         paths: dataPaths(config.home),
         memory: { ...makeMemory(fake), ...fake.memory },
         events: silentEvents,
+        startFlight: () => {},
         startIngest: () => {},
         startPressure: () => {},
         stopWaiting: () => {},
@@ -148,6 +149,7 @@ function makeMemory(fake: FakeApp): Memory {
       status: "ok",
       checks: [{ name: "store", status: "ok", detail: "synchronous: FULL" }],
     }),
+    events: async () => ({ started_at: AT, dropped: 0, signals: [], snapshots: [] }),
     pending: async () => ({ total: 0, entries: [] }),
     quarantined: async ({ limit = 20, cursor = "0" }) => {
       note("quarantined", { limit, cursor });

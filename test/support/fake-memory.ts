@@ -10,6 +10,7 @@ import type {
   AuditPage,
   CaptureFailure,
   CaptureInput,
+  FlightReport,
   FlushInput,
   FlushResult,
   ForgetInput,
@@ -48,6 +49,13 @@ export class FakeMemory implements Memory {
   /** Newest first. */
   audit: AuditEntryView[] = [];
   statusReport: StatusReport = okStatus();
+  /** Newest first. */
+  flight: FlightReport = {
+    started_at: "2026-01-01T00:00:00.000Z",
+    dropped: 0,
+    signals: [],
+    snapshots: [],
+  };
   /** Thrown by the next operations, until taken away. */
   failure: unknown;
   /** Awaited by every capture, so that a test can hold one in flight. */
@@ -147,6 +155,12 @@ export class FakeMemory implements Memory {
   async health(): Promise<HealthReport> {
     this.#called("health");
     return { status: "ok", checks: [{ name: "write", status: "ok", detail: "written" }] };
+  }
+
+  async events({ limit = 20 }: { limit?: number }): Promise<FlightReport> {
+    this.#called("events");
+    const { signals, snapshots, ...rest } = this.flight;
+    return { ...rest, signals: signals.slice(0, limit), snapshots: snapshots.slice(0, limit) };
   }
 
   async pending(page: { limit?: number; cursor?: string }): Promise<Page<PendingEntryView>> {

@@ -1,0 +1,20 @@
+/** The operation `events`: what the flight recorder of this process holds, cut to a page. Pure. */
+import type { FlightReport } from "../events/flight-recorder.ts";
+import type { MemoryParts } from "./parts.ts";
+import { pageLimit } from "./whole-number.ts";
+
+const LIMIT_DEFAULT = 20;
+
+/** @throws MemspoolError INVALID_ARGUMENT */
+export function lastEvents(
+  { flight, startedAtMs }: Pick<MemoryParts, "flight" | "startedAtMs">,
+  page: { limit?: number },
+): FlightReport {
+  const limit = pageLimit(page.limit, LIMIT_DEFAULT);
+  if (flight === undefined) {
+    const started_at = new Date(startedAtMs).toISOString();
+    return { started_at, dropped: 0, signals: [], snapshots: [] };
+  }
+  const { signals, snapshots, ...rest } = flight();
+  return { ...rest, signals: signals.slice(0, limit), snapshots: snapshots.slice(0, limit) };
+}
