@@ -5,7 +5,6 @@
  * code, system call and stack frames are kept, and the message only of errors of ours, whose
  * messages never hold text (JSON.parse, for one, quotes what it was given). The size is bounded.
  */
-import { errnoOf } from "../platform/errno.ts";
 import type { Snapshot } from "./flight-recorder.ts";
 import type { Signal } from "./signal.ts";
 
@@ -69,7 +68,7 @@ export function crashedError(
   return {
     name: name !== undefined && IDENTIFIER.test(name) ? name : "Error",
     code: code !== undefined && CODE.test(code) ? code : null,
-    syscall: errnoOf(thrown) && syscall && SYSCALL.test(syscall) ? syscall : null,
+    syscall: syscall !== undefined && SYSCALL.test(syscall) && isErrnoName(code) ? syscall : null,
     message: ownMessage(thrown)?.slice(0, MESSAGE_CHARS_MAX) ?? null,
     frames: framesOf(thrown),
     cause:
@@ -77,6 +76,10 @@ export function crashedError(
         ? null
         : crashedError(cause, ownMessage, depth + 1),
   };
+}
+
+function isErrnoName(code: string | undefined): boolean {
+  return code !== undefined && /^E[A-Z0-9]{1,31}$/.test(code);
 }
 
 /** A thrown text may be anybody's words, so only its kind is kept. */
