@@ -38,12 +38,14 @@ describe("listing resources", () => {
     expect(resources.map(({ uri }) => uri)).toEqual([
       "memspool://status",
       "memspool://health",
+      "memspool://events",
       "memspool://queue/pending",
       "memspool://queue/quarantine",
       "memspool://queue/overflow-audit",
     ]);
     const { resourceTemplates } = await session.client.listResourceTemplates();
     expect(resourceTemplates.map(({ uriTemplate }) => uriTemplate)).toEqual([
+      "memspool://events{?limit}",
       "memspool://queue/pending{?cursor,limit}",
       "memspool://queue/quarantine{?cursor,limit}",
       "memspool://queue/overflow-audit{?cursor,limit}",
@@ -69,6 +71,27 @@ describe("reading resources", () => {
       status: "ok",
       checks: [{ name: "write", status: "ok" }],
     });
+  });
+
+  it("R5: events are bounded, however many and wordy they are", async () => {
+    const signal = { code: "STARTUP", message: "m".repeat(900) } as never;
+    const snapshot = { at: "2026-01-01T00:00:00.000Z", missed: 0 } as never;
+    memory.flight = {
+      ...memory.flight,
+      signals: new Array(100).fill(signal),
+      snapshots: new Array(100).fill(snapshot),
+    };
+    const whole = await read("memspool://events?limit=100");
+    expect((whole.signals as unknown[]).length).toBeGreaterThan(10);
+    expect((whole.signals as unknown[]).length).toBeLessThan(100);
+    const few = await read("memspool://events?limit=2");
+    expect([few.signals, few.snapshots]).toEqual([
+      [signal, signal],
+      [snapshot, snapshot],
+    ]);
+    for (const query of ["limit=0", "limit=101", "cursor=1"]) {
+      expect((await refusal(`memspool://events?${query}`)).code).toBe(-32602);
+    }
   });
 
   it("R3: pages through what is pending, without any record's text", async () => {
