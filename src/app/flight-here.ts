@@ -61,9 +61,15 @@ export function flightHere(parts: FlightHereParts): Flight {
   });
   const fs = nodeDurableFsSync;
   const files = new CrashFiles(fs, paths.crashesDir);
-  const { pid } = process;
   const version = MEMSPOOL_VERSION;
-  const notes = new ServerNotes({ fs, dir: paths.runDir, clock, pid, host: hostname(), version });
+  const notes = new ServerNotes({
+    fs,
+    dir: paths.runDir,
+    clock,
+    pid: process.pid,
+    host: hostname(),
+    version,
+  });
   const rate = new IngestRate();
   const recorder = new FlightRecorder({
     bus,

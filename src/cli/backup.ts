@@ -25,7 +25,7 @@ export function backupCommand(run: RunCommand): Command {
     .option("--no-check", "do not read the copy again")
     .addHelpText(
       "after",
-      `\nconfig.json, logs and alerts are not part of it. Exit code 1 if something that is
+      `\nconfig.json, logs, alerts and crash reports are not part of it. Exit code 1 if something that is
 there could not be read and is missing.\n${examples(
         "memspool backup /mnt/backups/memspool-2026-03-01",
         'memspool backup "backup-$(date -u +%Y%m%d)" --json',

@@ -118,6 +118,11 @@ describe("a store that is away", () => {
       { code: "STORE_UNAVAILABLE", reason: "full" },
     ]);
     expect(bench.events.named("store_recovered")).toHaveLength(1);
+    // The first opening was no try of a store that was away; each later one was.
+    expect(bench.events.named("store_retried").length).toBeGreaterThanOrEqual(4);
+    const breaker = bench.events.all.filter(({ event }) => /^store_(un|re)/.test(event));
+    expect(breaker[0]?.event).toBe("store_unavailable");
+    expect(breaker.at(-1)?.event).toBe("store_recovered");
     expect(bench.store.closed).toBeGreaterThanOrEqual(4);
   });
 

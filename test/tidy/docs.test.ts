@@ -2,7 +2,9 @@
 import { expect, it } from "vitest";
 import { envName, SETTINGS, type SettingDefinition } from "../../src/config/settings.ts";
 import { ERROR_CODES } from "../../src/errors.ts";
-import { EVENT_SEVERITY } from "../../src/events/catalogue.ts";
+import { EVENT_SEVERITY, type EventName } from "../../src/events/catalogue.ts";
+import { isNeverSignal } from "../../src/events/signal.ts";
+import { SIGNAL_CODES } from "../../src/events/signal-codes.ts";
 import { anchorsOf, differences, linksOf, type Pointer, pathSpans } from "./doc-links.ts";
 import { cataloguedEvents, documentedEvents } from "./event-fields.ts";
 import { exists, readText, readTree } from "./source-tree.ts";
@@ -67,6 +69,20 @@ it("docs/EVENTS.md has every event with its severity and fields", () => {
   expect(Object.fromEntries(documented.map(({ name, severity }) => [name, severity]))).toEqual(
     EVENT_SEVERITY,
   );
+});
+
+it("P6: docs/EVENTS.md has every code of a signal, and every event that becomes one", () => {
+  const [, table = ""] = readText("docs/EVENTS.md").split(/^## /m);
+  const rows = [...table.matchAll(/^\| `([A-Z_]+)` \| [^|]+ \| (.+) \|$/gm)];
+  expect(rows.map(([, code]) => code).sort()).toEqual([...SIGNAL_CODES].sort());
+  const documented = rows.flatMap(([, , events]) => [...(events ?? "").matchAll(/`(\w+)`/g)]);
+  const events = (Object.keys(EVENT_SEVERITY) as EventName[]).filter(
+    (name) => !isNeverSignal(name),
+  );
+  expect(differences(events, [...new Set(documented.map(([, name]) => name ?? ""))])).toEqual({
+    undocumented: [],
+    gone: [],
+  });
 });
 
 it("decision 11 names every dependency, and each is pinned", () => {

@@ -5,7 +5,8 @@
  * when it is complete, checked and durable; killed before that, a directory
  * `<target>.partial-<hex>` is left, which nothing reads and anybody may delete. Nothing in the data
  * directory is changed but for a note that the backup was made, and no writer waits. Files are copied, never linked.
- * Does not copy config.json, logs and alerts. Two backups of a data directory at once are fine.
+ * Does not copy config.json, logs, alerts, crash
+ * reports and notes of servers. Two backups of a data directory at once are fine.
  */
 import { randomBytes } from "node:crypto";
 import { basename, dirname, join, resolve } from "node:path";
