@@ -13,9 +13,10 @@ import { CrashFiles } from "../events/crash-files.ts";
 import { CrashGuard, type CrashGuardParts } from "../events/crash-guard.ts";
 import type { EventHub } from "../events/event-hub.ts";
 import { type FlightLook, FlightRecorder, type FlightReport } from "../events/flight-recorder.ts";
-import { ServerNotes } from "../events/server-notes.ts";
+import { readServerNotes, ServerNotes } from "../events/server-notes.ts";
 import { signalOf } from "../events/signal.ts";
 import type { Clock } from "../platform/clock.ts";
+import { nodeDurableFs } from "../platform/durable-fs.ts";
 import { nodeDurableFsSync } from "../platform/durable-fs-sync.ts";
 import type { PressureFacts } from "../pressure/pressure-facts.ts";
 import { usedBytes } from "../queue/spool-usage.ts";
@@ -62,12 +63,13 @@ export function flightHere(parts: FlightHereParts): Flight {
   const fs = nodeDurableFsSync;
   const files = new CrashFiles(fs, paths.crashesDir);
   const version = MEMSPOOL_VERSION;
+  const host = hostname();
   const notes = new ServerNotes({
     fs,
     dir: paths.runDir,
     clock,
     pid: process.pid,
-    host: hostname(),
+    host,
     version,
   });
   const rate = new IngestRate();
@@ -92,6 +94,8 @@ export function flightHere(parts: FlightHereParts): Flight {
       guard = guardOf(program, { files, clock, events: hub, flight: () => recorder.report() });
       guard.start();
       recorder.start();
+      // Sweeps the notes of servers that were killed, where nobody asks for status.
+      void readServerNotes({ fs: nodeDurableFs, dir: paths.runDir, clock, host });
     },
     stop: () => {
       recorder.stop();

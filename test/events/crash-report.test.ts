@@ -36,12 +36,12 @@ describe("what is kept of an error", () => {
   });
 
   it("P10: a message whose lines look like frames leaves none of them behind", () => {
-    const text = `one\n    at ${SECRET} (/home/a/${SECRET}.js:1:2)\n    at ${SECRET} (node:fs:1:1)`;
+    const text = "one\n    at plugh (/home/a/plugh.js:1:2)\n    at plugh (node:fs:1:1)";
     const kept = shown(new Error(text));
     expect(kept.frames.length).toBeGreaterThan(0);
-    expect(JSON.stringify(kept)).not.toContain(SECRET);
+    expect(JSON.stringify(kept)).not.toContain("plugh");
     const changed = new Error(text);
-    expect(changed.stack).toContain(SECRET); // makes it: it is put together when it is first asked
+    expect(changed.stack).toContain("plugh"); // makes it: it is put together when it is first asked
     changed.message = "changed after the throw";
     expect(shown(changed).frames).toEqual([]);
   });

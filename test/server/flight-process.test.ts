@@ -1,5 +1,5 @@
 /** What a running server records and tells of itself, seen from outside. */
-import { existsSync, mkdirSync, readdirSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -18,8 +18,8 @@ import { type ServerProcess, startServer } from "../support/server-process.ts";
 const URI = "memspool://events";
 const POLL_MS = 50;
 
-async function started(home: string): Promise<ServerProcess> {
-  const server = await startServer({ home });
+async function started(home: string, env: Record<string, string> = {}): Promise<ServerProcess> {
+  const server = await startServer({ home, env });
   onTestFinished(() => void server.child.kill("SIGKILL"));
   return server;
 }
@@ -63,7 +63,8 @@ it("R5: the events resource shows what happened, newest first, and a snapshot a 
 });
 
 it("R5: who subscribed to events is told of a signal", async () => {
-  const server = await started(freshDirectory());
+  // Without an ingester, whose reports are changes too.
+  const server = await started(freshDirectory(), { MEMSPOOL_INGEST_ENABLED: "false" });
   const updated = new Promise<string>((resolve) => {
     server.client.setNotificationHandler(ResourceUpdatedNotificationSchema, ({ params }) =>
       resolve(params.uri),
@@ -94,6 +95,20 @@ it("a killed server's note is not shown", async () => {
   await server.kill("SIGKILL");
   expect(await notesOf(home)).toEqual([]);
   expect(readdirSync(join(home, "run"))).toHaveLength(1);
+});
+
+it("a server that starts sweeps the notes of killed ones", async () => {
+  const home = freshDirectory();
+  const killed = await started(home);
+  await until(async () => ((await notesOf(home)).length > 0 ? true : undefined));
+  await killed.kill("SIGKILL");
+  const [name = ""] = readdirSync(join(home, "run"));
+  const path = join(home, "run", name);
+  const note = JSON.parse(readFileSync(path, "utf8"));
+  writeFileSync(path, JSON.stringify({ ...note, at_ms: note.at_ms - 3_600_000 }));
+  const server = await started(home);
+  await until(async () => (existsSync(path) ? undefined : true));
+  await server.close();
 });
 
 it("H4: a backup leaves notes and crash reports out, and directory modes stay in order", async () => {
