@@ -94,6 +94,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     ...{ hub: events, clock, paths },
     onSignal: () => changes.changed(),
     ingested: () => host.report?.totals.ingested,
+    pressure: () => pressure.facts(),
   });
   const queue = new CaptureQueue({
     queueDir: paths.queueDir,

@@ -136,10 +136,12 @@ export const SIGNAL_RULES: SignalRules = {
     }),
   archive_trimmed: ({ files, bytes }) =>
     told("BUF_TRIM", "spool", `${files} old archive files gave back ${bytes} bytes.`),
-  trim_held_back: ({ files, missing }) =>
-    told("BUF_HELD", "spool", `${files} archive files stay: ${missing} records are not stored.`, {
+  trim_held_back: ({ files, missing, unreadable }) => {
+    const why = `${missing} records are not stored, ${unreadable} files can not be read`;
+    return told("BUF_HELD", "spool", `${files} archive files stay: ${why}.`, {
       recoverable: false,
-    }),
+    });
+  },
   pressure_raised: ({ sensor, value, limit }) => ({
     ...told(RAISED[sensor], "sensors", `${SENSOR[sensor]} at ${value}, beyond ${limit}.`),
     control: "throttle",

@@ -62,6 +62,20 @@ it("R5: the events resource shows what happened, newest first, and a snapshot a 
   await server.close();
 });
 
+it("P10: snapshot and note hold what pressure control measures", async () => {
+  const home = freshDirectory();
+  const server = await started(home);
+  await callTool(server.client, "memory_capture", { surface: "words" });
+  const [last] = await until(async () => {
+    const { snapshots } = await readEvents(server);
+    return snapshots[0]?.used_bytes == null ? undefined : snapshots;
+  });
+  expect(last).toMatchObject({ spool_state: "normal", governor_state: "normal", waiting: 0 });
+  const note = await until(async () => (await notesOf(home)).find(({ spool }) => spool !== null));
+  expect(note).toMatchObject({ spool: { state: "normal", dropped: 0 }, governor: { share: 1 } });
+  await server.close();
+});
+
 it("R5: who subscribed to events is told of a signal", async () => {
   // Without an ingester, whose reports are changes too.
   const server = await started(freshDirectory(), { MEMSPOOL_INGEST_ENABLED: "false" });
