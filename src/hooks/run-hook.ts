@@ -140,12 +140,14 @@ async function capture(
 /** The client waits for its hook, so a capture is let in or refused, and never held up. */
 function gateFor({ layout }: CaptureQueue, config: Config): Gate {
   const meter = new SpoolMeter({ fs: nodeDurableFs, layout, clock: systemClock });
-  return new InstantGate({
+  const gate = new InstantGate({
     estimate: () => meter.estimate(),
     limits: spoolLimits(config),
     lookMs: LOOK_MS_MAX,
     timing: keepingTiming,
   });
+  gate.look();
+  return gate;
 }
 
 async function start(

@@ -41,8 +41,13 @@ export class InstantGate implements Gate {
     return { ...none, refusedByQuota: this.#refused };
   }
 
-  async enter({ bytes, check }: GateRequest): Promise<Ticket> {
+  /** Begins the look, so that other work can be done meanwhile. */
+  look(): void {
     this.#usage ??= this.#look();
+  }
+
+  async enter({ bytes, check }: GateRequest): Promise<Ticket> {
+    this.look();
     const usage = await this.#usage;
     const why = usage === undefined ? "" : this.#hardReason(usage);
     if (why !== "") {

@@ -26,8 +26,8 @@ import type { SpoolUsage } from "./spool-usage.ts";
 
 export const ROUNDS_MAX = 3;
 /** What an estimate looks at; bigger places are scaled up from so many names, evenly spread. */
-export const SAMPLED_ENVELOPES = 256;
-export const SAMPLED_FILES = 1_024;
+export const SAMPLED_ENVELOPES = 128;
+export const SAMPLED_FILES = 128;
 /** Calls under way at once; between such groups the thread is free for others. */
 const GROUP = 32;
 
