@@ -1,7 +1,7 @@
-// `node bench/sensor-cost.mjs [--seconds=20] [--rounds=3] [--pending=10000]`
+// `node bench/sensor-cost.mjs [--seconds=45] [--rounds=3] [--pending=10000] [--scene=1]`
 // What the sensors of pressure control cost, in percent of one core: the processor time of a whole
 // process (all of its threads) with the control loop running, less that of the same process without
-// it, in turns. Idle, a loop ticks once a second; busy, every 50 ms, as while captures are under way.
+// it, in turns. A run must be longer than the gap between two looks at a full queue. Idle, a loop ticks once a second; busy, every 50 ms, as while captures are under way.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
@@ -11,9 +11,11 @@ import { describeMachine, openWorkspace } from "./workspace.mjs";
 
 const option = (name, value) =>
   Number(process.argv.find((each) => each.startsWith(`--${name}=`))?.split("=")[1] ?? value);
-const SECONDS = option("seconds", 20);
+const SECONDS = option("seconds", 45);
 const ROUNDS = option("rounds", 3);
 const PENDING = option("pending", 10_000);
+/** Only this one of the scenes, from 1; 0 is all. */
+const SCENE = option("scene", 0);
 const ENVELOPE = Buffer.alloc(900, 32);
 const WARM_UP_MS = 3_000;
 
@@ -42,6 +44,7 @@ async function measureAll(dir) {
     { name: `busy, ${PENDING} pending`, pending: PENDING, busy: true },
   ];
   for (const [index, scene] of scenes.entries()) {
+    if (SCENE !== 0 && SCENE !== index + 1) continue;
     const home = join(dir, `home-${index}`);
     await fill(source, home, scene.pending);
     console.log(await measure(source, home, scene));
