@@ -6,11 +6,12 @@ import type { IngesterOptions } from "../../src/ingest/ingester.ts";
 import { openIngestStore } from "../../src/ingest/open-ingest-store.ts";
 import type { TrimmingParts } from "../../src/ingest/trimmer.ts";
 import { trimmingHere } from "../../src/ingest/trimming-here.ts";
-import { systemClock } from "../../src/platform/clock.ts";
+import { type Clock, systemClock } from "../../src/platform/clock.ts";
 import { nodeDurableFsSync } from "../../src/platform/durable-fs-sync.ts";
 import type { SpoolUsage } from "../../src/queue/spool-usage.ts";
 import { storeAway } from "../support/fake-store.ts";
 import { gate, IngestBench, NEVER_MS, until } from "../support/ingest-bench.ts";
+import { ManualClock } from "../support/manual-clock.ts";
 
 const POLL_MS = 20;
 const FOR_EVER = () => 1_000_000;
@@ -32,8 +33,8 @@ const neverAsked = () => Promise.reject(new TypeError("nobody asks the store"));
 const OLD = "20200101-00-a.ndjson.gz";
 
 /** Records in a real store and in an archive of long ago, which lies aside until a test wants it. */
-async function archived(count = 5) {
-  const bench = new IngestBench();
+async function archived(count = 5, clock: Clock = systemClock) {
+  const bench = new IngestBench(clock);
   const ulids = await bench.appendMany(count);
   const real = {
     openStore: () => openIngestStore(bench.storeFile, bench.layout, bench.events),
@@ -49,7 +50,7 @@ async function archived(count = 5) {
   const parts = trimmingHere(
     { trim: NOTHING_FITS, storeFile: bench.storeFile },
     bench.layout,
-    systemClock,
+    clock,
   ) as TrimmingParts;
   const looks = { count: 0 };
   const trimming: TrimmingParts = {
@@ -141,6 +142,23 @@ describe("P3: trimming depends on no batch", () => {
     expect(bench.reports.at(-1)?.state).toBe("idle");
     look.open();
     await until(() => expect(bench.pending()).toEqual([]));
+  });
+
+  it("P3: a drain looks once more at its end, however short it was", async () => {
+    const { bench, ingester, old, arrive } = await archived(5, new ManualClock());
+    arrive();
+    const measure = async () => ({
+      ...NOTHING_USED,
+      doneBytes: bench.pending().length === 0 ? 1e6 : 0,
+    });
+    const trimming = trimmingHere(
+      { trim: NOTHING_FITS, storeFile: bench.storeFile },
+      bench.layout,
+      bench.clock,
+    ) as TrimmingParts;
+    await bench.append("one more");
+    await ingester({ trimming: { ...trimming, measure } }).drain(DRAIN);
+    expect(existsSync(old)).toBe(false);
   });
 
   it("P3: memspool drain trims at its end", async () => {
