@@ -11,6 +11,7 @@ import { refuseHalfRestored } from "./app/half-restored.ts";
 import { ingestWorkerData } from "./app/ingest-worker-data.ts";
 import { openEventHub } from "./app/open-event-hub.ts";
 import { pressureHere } from "./app/pressure-here.ts";
+import { pressureSeen } from "./app/pressure-seen.ts";
 import { queueViews } from "./app/queue-views.ts";
 import type { RunRebuildOptions } from "./app/run-rebuild.ts";
 import { storeAnswer } from "./app/store-answer.ts";
@@ -145,7 +146,8 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       project: config.project,
       version: MEMSPOOL_VERSION,
       startedAtMs: clock.nowMs(),
-      ingester: () => ingesterView(nodeDurableFs, layout, host),
+      ingester: () => ingesterView(nodeDurableFs, layout, host, clock.nowMs()),
+      pressure: pressureSeen(config, layout, clock),
       askToDrain: () => host.flush(),
       health: () => health(),
       privacy,

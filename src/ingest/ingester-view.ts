@@ -2,6 +2,7 @@
 import type { DurableFs } from "../platform/durable-fs.ts";
 import type { QueueLayout } from "../queue/layout.ts";
 import { leaseIsHeld } from "./election.ts";
+import { ratePerS } from "./ingest-rate.ts";
 import type { IngestReport } from "./ingest-report.ts";
 import { type LeaderNote, readLeaderNote } from "./leader-file.ts";
 
@@ -10,6 +11,8 @@ export interface IngesterFacts {
   readonly thisProcessLeads: boolean;
   readonly lastBatch: LeaderNote["last_batch"];
   readonly delayed: LeaderNote["delayed"];
+  /** Records a second over the last minute, of whichever process led. */
+  readonly ratePerS: number;
   readonly totals: IngestReport["totals"];
 }
 
@@ -20,6 +23,7 @@ export async function ingesterView(
   fs: DurableFs,
   layout: QueueLayout,
   host: { readonly leads: boolean; readonly report: IngestReport | undefined },
+  nowMs: number,
 ): Promise<IngesterFacts> {
   const [held, note] = await Promise.all([leaseIsHeld(layout), readLeaderNote(fs, layout)]);
   const own = host.report;
@@ -29,6 +33,7 @@ export async function ingesterView(
     thisProcessLeads: host.leads,
     lastBatch: own?.lastBatch ?? note?.last_batch ?? null,
     delayed: own ? own.delayed : held ? (note?.delayed ?? null) : null,
+    ratePerS: ratePerS(note?.minute ?? [], nowMs),
     totals: own?.totals ?? NOTHING,
   };
 }

@@ -11,6 +11,7 @@ import type { OverflowView } from "../queue/overflow-view.ts";
 import type { PendingView } from "../queue/pending-view.ts";
 import type { StoreReader } from "../store/memory-store.ts";
 import type { HealthReport, StatusReport } from "./memory.ts";
+import type { PressureSources } from "./pressure-report.ts";
 import type { Privacy } from "./privacy/privacy.ts";
 
 /** What the ingester of this data directory says, whichever process runs it. */
@@ -23,6 +24,8 @@ export interface IngesterView {
     readonly untilMs: number;
     readonly failures: number;
   } | null;
+  /** Records a second over the last minute. */
+  readonly ratePerS: number;
   /** Of this process's own ingester. */
   readonly totals: {
     readonly ingested: number;
@@ -56,6 +59,8 @@ export interface MemoryParts {
   readonly version: string;
   readonly startedAtMs: number;
   readonly ingester: () => Promise<IngesterView>;
+  /** Quota, memory, pace: of this process, or of those that serve this data directory. */
+  readonly pressure: PressureSources;
   /** Asks whichever process leads to drain now. */
   readonly askToDrain: () => void;
   readonly health: () => Promise<HealthReport>;

@@ -1,4 +1,6 @@
 /** What memspool says of itself: status and health. Shapes of the wire, as in memory.ts. */
+import type { PressureReport } from "./pressure-shapes.ts";
+
 /** What hooks of assistants captured by themselves, and what they could not. Times are ISO 8601. */
 export interface HookCounts {
   captured: number;
@@ -33,12 +35,12 @@ export interface AgeBucket {
 }
 
 /** The object of `memspool://status`, `queue_status` and `memspool status --json`. */
-export interface StatusReport {
+export interface StatusReport extends PressureReport {
   version: string;
   pid: number;
   started_at: string;
   now: string;
-  /** ok: all well. degraded: captures are safe, something needs a look. failing: they fail. */
+  /** ok: all well. degraded: captures are safe, something needs a look. failing: they fail or wait. */
   state: "ok" | "degraded" | "failing";
   /** One sentence for each reason of a state that is not ok. */
   reasons: string[];
@@ -79,6 +81,8 @@ export interface StatusReport {
     /** Set while the ingester waits after a failure. */
     delayed: { code: string; until: string; failures: number } | null;
   };
+  /** Records a second, over the last minute, of whichever process ingests. */
+  ingest_rate: number;
   store: {
     kind: string;
     state: "unopened" | "ok" | "unavailable";

@@ -1,19 +1,22 @@
 /**
  * The truth about this data directory now, in one object.
  *
- * Guarantees: never hangs on a store (STORE_ANSWER_MS) and never fails because one is away: that
- * is what it reports. Holds no record text.
+ * Guarantees: never hangs on a store (status-store.ts) and never fails because one is away: that is
+ * what it reports. Holds no record text.
  */
-import { reportError } from "../errors.ts";
 import { quarantineNames } from "../queue/quarantine-list.ts";
 import { ulidTimeMs } from "../record/record-id.ts";
+import { alertNames } from "./alert-names.ts";
 import type { CaptureCounts } from "./capture.ts";
+import { captureObstacle } from "./capture-obstacle.ts";
 import type { AgeBucket, StatusReport } from "./memory.ts";
 import type { IngesterView, MemoryParts } from "./parts.ts";
+import { pressureReport } from "./pressure-report.ts";
+import { type Judged, stateAndReasons } from "./status-reasons.ts";
+import { storeStatus } from "./status-store.ts";
 
 export type StatusParts = Omit<MemoryParts, "health" | "askToDrain" | "onCaptured" | "events">;
 
-const STORE_ANSWER_MS = 2_000;
 const NO_HOOKS: StatusReport["hooks"] = {
   captured: 0,
   ignored: 0,
@@ -24,40 +27,40 @@ const NO_HOOKS: StatusReport["hooks"] = {
 };
 /** Upper bounds of the age histogram in seconds. */
 const AGE_BOUNDS_S = [1, 10, 60, 600, 3_600, 86_400] as const;
-const WHEN_FULL: Readonly<Record<StatusReport["queue"]["overflow"], string>> = {
-  spill: "the oldest are spilled to make room",
-  reject: "captures are refused until there is room",
-  "drop-oldest": "the oldest are dropped to make room",
-};
-/** A backlog this old means that nobody drains. */
-export const BACKLOG_OLD_MS = 60_000;
-/** An order to forget this old is held up by something. */
-export const FORGETTING_OLD_MS = 5 * 60_000;
 
 export async function statusReport(
   parts: StatusParts,
   counts: CaptureCounts,
 ): Promise<StatusReport> {
   const nowMs = parts.clock.nowMs();
-  const [{ pending, segments }, bytes, quarantined, orders, ingester, store] = await Promise.all([
-    queued(parts),
-    parts.view.pendingBytes(),
-    quarantineNames(parts.fs, parts.queue.layout),
-    parts.forgets.requests(),
-    parts.ingester(),
-    storeStatus(parts),
-  ]);
+  const { layout } = parts.queue;
+  const [seen, bytes, quarantined, orders, ingester, store, pressure, obstacle, alerts] =
+    await Promise.all([
+      queued(parts),
+      parts.view.pendingBytes(),
+      quarantineNames(parts.fs, layout),
+      parts.forgets.requests(),
+      parts.ingester(),
+      storeStatus(parts),
+      pressureReport(parts.pressure),
+      captureObstacle(layout.dir),
+      alertNames(parts.fs, parts.dataDir),
+    ]);
+  const { pending, segments } = seen;
   const ages = pending.ulids.map((ulid) => ageOf(ulid, nowMs));
   // The oldest leave a full queue first, and a segment's name begins with its oldest id.
   const oldest = [pending.ulids[0], segments[0]?.first].filter((ulid) => ulid !== undefined).sort();
   const oldestAgeMs = oldest[0] === undefined ? null : ageOf(oldest[0], nowMs);
-  const report: Omit<StatusReport, "state" | "reasons"> = {
+  const report: Judged = {
     version: parts.version,
     pid: process.pid,
     started_at: iso(parts.startedAtMs),
     now: iso(nowMs),
     data_dir: parts.dataDir,
     project: parts.project,
+    spool: pressure.spool,
+    spool_bytes: pressure.spool_bytes,
+    pressure: pressure.pressure,
     queue: {
       depth: pending.ulids.length,
       bytes,
@@ -78,7 +81,9 @@ export async function statusReport(
       quarantined: ingester.totals.quarantined,
     },
     ingester: ingesterStatus(ingester, oldestAgeMs),
+    ingest_rate: ingester.ratePerS,
     store,
+    events: pressure.events,
     hooks: parts.hooks?.() ?? NO_HOOKS,
     privacy: {
       private_spans: parts.privacy?.settings.privateSpans ?? false,
@@ -87,12 +92,7 @@ export async function statusReport(
     },
     retention: retentionView(parts.retention, ingester.totals.expired),
   };
-  const reasons = reasonsOf(report);
-  if (counts.failing === undefined) {
-    return { ...report, state: reasons.length > 0 ? "degraded" : "ok", reasons };
-  }
-  const failing = `The last capture failed (${counts.failing}); see \`memspool doctor\`.`;
-  return { ...report, state: "failing", reasons: [failing, ...reasons] };
+  return { ...report, ...stateAndReasons(report, { obstacle, counts, alerts }) };
 }
 
 function retentionView(
@@ -109,52 +109,6 @@ async function queued({ view, spill }: StatusParts) {
   return { pending, segments: await spill.segments() };
 }
 
-/** One sentence for each thing that needs a look. */
-function reasonsOf(report: Omit<StatusReport, "state" | "reasons">): string[] {
-  const { queue, store, ingester, hooks } = report;
-  const reasons: string[] = [];
-  if (store.error) {
-    reasons.push(`The store is away (${store.error.code}); captures stay safe in the queue.`);
-  }
-  if (ingester.delayed) {
-    const { code, failures } = ingester.delayed;
-    const times = failures === 1 ? "a failure" : `${failures} failures in a row`;
-    reasons.push(`The ingester waits after ${times} (${code}).`);
-  }
-  if (queue.oldest_age_ms !== null && queue.oldest_age_ms > BACKLOG_OLD_MS) {
-    const seconds = Math.round(queue.oldest_age_ms / 1_000);
-    const who = ingester.leader ? "" : " and no process drains the queue";
-    const place = queue.spilled > 0 ? "queued" : "pending";
-    reasons.push(`The oldest ${place} record is ${seconds} s old${who}.`);
-  }
-  if (queue.depth >= queue.max_records) {
-    reasons.push(
-      `The queue is full, ${queue.depth} records are pending: ${WHEN_FULL[queue.overflow]}.`,
-    );
-  }
-  if (queue.spilled > 0) {
-    const records = queue.spilled === 1 ? "1 record is" : `${queue.spilled} records are`;
-    reasons.push(`${records} spilled; nothing is lost, they are ingested in their turn.`);
-  }
-  if (queue.quarantined > 0) {
-    const records = queue.quarantined === 1 ? "1 record is" : `${queue.quarantined} records are`;
-    reasons.push(`${records} in quarantine; see \`memspool quarantine list\`.`);
-  }
-  if ((queue.oldest_forgetting_age_ms ?? 0) > FORGETTING_OLD_MS) {
-    reasons.push("An order to forget is not carried out; see `memspool doctor`.");
-  }
-  if (hookFailsNow(hooks)) {
-    reasons.push(`The last hook could not capture (${hooks.last_failure_code}); see the doctor.`);
-  }
-  return reasons;
-}
-
-/** A failure that no capture came after. */
-export function hookFailsNow(hooks: StatusReport["hooks"]): boolean {
-  if (hooks.last_failure_at === null) return false;
-  return hooks.last_captured_at === null || hooks.last_failure_at >= hooks.last_captured_at;
-}
-
 function ingesterStatus(view: IngesterView, oldestAgeMs: number | null): StatusReport["ingester"] {
   const { leader, lastBatch, delayed } = view;
   return {
@@ -168,43 +122,6 @@ function ingesterStatus(view: IngesterView, oldestAgeMs: number | null): StatusR
       failures: delayed.failures,
     },
   };
-}
-
-async function storeStatus(
-  parts: Pick<MemoryParts, "store" | "storeExists">,
-): Promise<StatusReport["store"]> {
-  if (!(await parts.storeExists())) {
-    return { kind: "sqlite", state: "unopened", records: null, bytes: null, error: null };
-  }
-  let timer: NodeJS.Timeout | undefined;
-  const silence = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), STORE_ANSWER_MS);
-  });
-  try {
-    // Whatever the store fails with, status is what says so.
-    const asked = parts.store.stats().then(
-      (value) => ({ value }),
-      (error: unknown) => ({ error: reportError(error) }),
-    );
-    const answer = await Promise.race([asked, silence]);
-    if (answer && "value" in answer) {
-      const { kind, records, bytes } = answer.value;
-      return { kind, state: "ok", records, bytes, error: null };
-    }
-    const { code, message } = answer?.error ?? {
-      code: "STORE_UNAVAILABLE",
-      message: `The store gave no answer within ${STORE_ANSWER_MS / 1_000} s.`,
-    };
-    return {
-      kind: "sqlite",
-      state: "unavailable",
-      records: null,
-      bytes: null,
-      error: { code, message },
-    };
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 function ageOf(ulid: string, nowMs: number): number {

@@ -31,6 +31,7 @@ const events: Events = {
 };
 const layout = queueLayout(data.queueDir);
 const leaderFile = new LeaderFile(nodeDurableFsSync, layout, systemClock);
+const ticking = setInterval(() => leaderFile.tick(), 1_000);
 
 const ingester = new Ingester({
   fs: nodeDurableFsSync,
@@ -61,6 +62,7 @@ port.on("message", (message: ToIngestWorker) => {
   else if (message.type === "trim") ingester.trim();
   else if (message.type === "pace") ingester.pace(message.share);
   else {
+    clearInterval(ticking);
     void ingester.stop().then(() => {
       say({ type: "stopped" });
       port.close();

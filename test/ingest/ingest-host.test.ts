@@ -143,7 +143,7 @@ describe("the built worker", () => {
     await bench.appendMany(20);
     const { host, layout } = start(BUILT, bench.layout.dir, bench.storeFile);
     await until(() => expect(host.report?.totals.ingested).toBe(20));
-    const view = await ingesterView(nodeDurableFs, layout, host);
+    const view = await ingesterView(nodeDurableFs, layout, host, 0);
     expect(view).toMatchObject({
       leader: { pid: process.pid },
       thisProcessLeads: true,
@@ -158,7 +158,7 @@ describe("the built worker", () => {
     const store = await bench.openSqlite();
     expect((await store.get(late as string))?.record.surface).toBe("late");
     await store.close();
-    expect((await ingesterView(nodeDurableFs, layout, host)).leader).toBeNull();
+    expect((await ingesterView(nodeDurableFs, layout, host, 0)).leader).toBeNull();
   });
 
   it("I3: two workers at once on one directory end with each record exactly once", async () => {

@@ -39,19 +39,24 @@ describe("the leader's note", () => {
     const { layout, clock, file } = bench();
     file.note(DELAYED);
     const sinceMs = clock.nowMs();
-    expect(await ingesterView(nodeDurableFs, layout, FOLLOWER)).toMatchObject({
+    expect(await ingesterView(nodeDurableFs, layout, FOLLOWER, clock.nowMs())).toMatchObject({
       leader: null,
       delayed: null,
       lastBatch: REPORT.lastBatch,
     });
     mkdirSync(layout.leasePath);
-    expect(await ingesterView(nodeDurableFs, layout, FOLLOWER)).toMatchObject({
+    expect(await ingesterView(nodeDurableFs, layout, FOLLOWER, clock.nowMs())).toMatchObject({
       leader: { pid: process.pid, sinceMs },
       thisProcessLeads: false,
       delayed: DELAYED.delayed,
       totals: { ingested: 0, duplicates: 0, quarantined: 0, expired: 0 },
     });
-    const own = await ingesterView(nodeDurableFs, layout, { leads: true, report: REPORT });
+    const own = await ingesterView(
+      nodeDurableFs,
+      layout,
+      { leads: true, report: REPORT },
+      clock.nowMs(),
+    );
     expect(own).toMatchObject({ thisProcessLeads: true, delayed: null, totals: REPORT.totals });
   });
 
@@ -67,6 +72,28 @@ describe("the leader's note", () => {
     expect(written()).toBe(3);
     file.note(REPORT);
     expect(written()).toBe(4);
+  });
+
+  it("R1: tells the rate of the last minute, the end of a burst too, and none when nobody leads on", async () => {
+    const { layout, clock, file } = bench();
+    const rate = async () =>
+      (await ingesterView(nodeDurableFs, layout, FOLLOWER, clock.nowMs())).ratePerS;
+    const batch = (ingested: number) =>
+      file.note({ ...REPORT, totals: { ...REPORT.totals, ingested, duplicates: 20 } });
+    expect(await rate()).toBe(0);
+    batch(100);
+    batch(1_180);
+    expect(await rate()).toBe(2);
+    clock.advance(1_000);
+    file.tick();
+    expect(await rate()).toBe(20);
+    clock.advance(49_000);
+    expect(await rate()).toBe(20);
+    clock.advance(30_000);
+    expect(await rate()).toBe(0);
+    batch(1_780);
+    file.tick();
+    expect(await rate()).toBe(10);
   });
 
   it("I8: that can not be written stops nobody and is tried again", () => {
@@ -85,7 +112,7 @@ describe("the leader's note", () => {
       writeFileSync(layout.leaderFile, text);
       mkdirSync(layout.leasePath);
       expect(await readLeaderNote(nodeDurableFs, layout)).toBeUndefined();
-      expect((await ingesterView(nodeDurableFs, layout, FOLLOWER)).leader).toBeNull();
+      expect((await ingesterView(nodeDurableFs, layout, FOLLOWER, 0)).leader).toBeNull();
     },
   );
 });

@@ -1,10 +1,12 @@
 import { statSync, writeFileSync } from "node:fs";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { MemspoolError } from "../../src/errors.ts";
-import { ageHistogram, BACKLOG_OLD_MS, FORGETTING_OLD_MS } from "../../src/memory/status.ts";
+import { ageHistogram } from "../../src/memory/status.ts";
+import { BACKLOG_OLD_MS, FORGETTING_OLD_MS } from "../../src/memory/status-reasons.ts";
 import { nodeDurableFsSync } from "../../src/platform/durable-fs-sync.ts";
 import { placeOrder } from "../../src/queue/forget-order.ts";
 import { generateUlid, ulidTimeMs } from "../../src/record/record-id.ts";
+import { okStatus } from "../support/fake-memory.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { IDLE, MemoryBench, storeIsAway } from "../support/memory-bench.ts";
 
@@ -22,6 +24,18 @@ describe("status", () => {
       reasons: [],
       data_dir: bench.home,
       project: "",
+      spool: {
+        quota_mb: 512,
+        used_mb: 0,
+        soft_pct: 90,
+        hard_pct: 100,
+        state: "normal",
+        dropped_batches: 0,
+      },
+      spool_bytes: null,
+      pressure: okStatus().pressure,
+      ingest_rate: 0,
+      events: [],
       queue: {
         depth: 0,
         bytes: 0,

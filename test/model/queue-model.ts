@@ -28,6 +28,7 @@ import { openStore } from "../../src/store/open-store.ts";
 import { ShiftedClock } from "../crash/crash-world.ts";
 import { memoryFs, memoryFsSync, memoryRoot } from "../crash/unsynced-fs.ts";
 import { IDLE } from "../support/memory-bench.ts";
+import { noPressure } from "../support/no-pressure.ts";
 
 export const MAX_SIZE = 4;
 
@@ -181,6 +182,7 @@ export class QueueWorld {
       version: "0.0.0",
       startedAtMs: clock.nowMs(),
       ingester: async () => IDLE,
+      pressure: noPressure(clock),
       askToDrain: () => {},
       health: async () => ({ status: "ok", checks: [] }),
       onCaptured: () => {},

@@ -292,6 +292,20 @@ function pageOf<Entry>(all: readonly Entry[], limit = 20, cursor = "0"): Page<En
   return end < all.length ? { ...page, next_cursor: String(end) } : page;
 }
 
+const NO_PRESSURE: StatusReport["pressure"] = {
+  state: "normal",
+  reason: "",
+  since: null,
+  waiting: 0,
+  delayed: 0,
+  refused: { quota: 0, early_drop: 0, memory: 0 },
+  memory: { level: "normal", rss_bytes: null, limit_bytes: null, source: null },
+  stalls: { known: false, cpu: 0, memory: 0, io: 0 },
+  loop_delay_ms: 0,
+  governor: { state: "normal", share_pct: 100, since: null, cause: null },
+  ack_ms: { p50: 0, p99: 0 },
+};
+
 export function okStatus(): StatusReport {
   return {
     version: "0.0.0",
@@ -302,6 +316,16 @@ export function okStatus(): StatusReport {
     reasons: [],
     data_dir: "/data",
     project: "",
+    spool: {
+      quota_mb: 512,
+      used_mb: 0,
+      soft_pct: 90,
+      hard_pct: 100,
+      state: "normal",
+      dropped_batches: 0,
+    },
+    spool_bytes: null,
+    pressure: NO_PRESSURE,
     queue: {
       depth: 0,
       bytes: 0,
@@ -322,7 +346,9 @@ export function okStatus(): StatusReport {
       lag_ms: 0,
       delayed: null,
     },
+    ingest_rate: 0,
     store: { kind: "sqlite", state: "unopened", records: null, bytes: null, error: null },
+    events: [],
     hooks: {
       captured: 0,
       ignored: 0,

@@ -10,6 +10,7 @@ import { ChangeSignal } from "../../src/memory/change-signal.ts";
 import { createMemory } from "../../src/memory/create-memory.ts";
 import type { CaptureInput, Memory } from "../../src/memory/memory.ts";
 import type { IngesterView, MemoryParts } from "../../src/memory/parts.ts";
+import type { PressureSources } from "../../src/memory/pressure-report.ts";
 import { type Clock, systemClock } from "../../src/platform/clock.ts";
 import { nodeDurableFsSync } from "../../src/platform/durable-fs-sync.ts";
 import { CaptureQueue } from "../../src/queue/capture-queue.ts";
@@ -29,6 +30,7 @@ import type { MemoryStore, StoreReader } from "../../src/store/memory-store.ts";
 import { openStore } from "../../src/store/open-store.ts";
 import { type Faulty, faultyFs } from "./faulty-fs.ts";
 import { freshDirectory } from "./fresh-directory.ts";
+import { noPressure } from "./no-pressure.ts";
 import { RecordedEvents } from "./recorded-events.ts";
 
 export interface MemoryBenchOptions {
@@ -62,6 +64,8 @@ export class MemoryBench {
   /** Run once, before the store is asked this. */
   readonly before: { [Method in keyof StoreReader]?: () => unknown } = {};
   ingesterView: IngesterView = IDLE;
+  /** No look at the disk and no server, unless a test puts them here. */
+  pressure: { -readonly [Part in keyof PressureSources]: PressureSources[Part] };
   /** Runs when somebody is asked to drain. */
   onAskToDrain: () => unknown = () => {};
   onCaptured: () => void = () => {};
@@ -71,6 +75,7 @@ export class MemoryBench {
     this.store = store;
     this.clock = options.clock ?? systemClock;
     this.disk = faultyFs();
+    this.pressure = { ...noPressure(this.clock) };
     const { fs } = this.disk;
     const queueDir = join(home, "queue");
     this.queue = new CaptureQueue({ queueDir, events: this.events, clock: this.clock, fs });
@@ -108,6 +113,7 @@ export class MemoryBench {
         version: "0.0.0",
         startedAtMs: this.clock.nowMs(),
         ingester: async () => this.ingesterView,
+        pressure: this.pressure,
         askToDrain: () => void this.onAskToDrain(),
         health: async () => ({ status: "ok", checks: [] }),
         onCaptured: () => {
@@ -251,6 +257,7 @@ export const IDLE: IngesterView = {
   thisProcessLeads: false,
   lastBatch: null,
   delayed: null,
+  ratePerS: 0,
   totals: { ingested: 0, duplicates: 0, quarantined: 0, expired: 0 },
 };
 

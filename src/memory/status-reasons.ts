@@ -1,0 +1,127 @@
+/**
+ * The state of memspool and its reasons, one sentence each, pressure first. Pure.
+ *
+ * failing: captures fail, or will: the last one did, the queue's directory can not be written, the
+ * disk is at its hard limit (captures wait and are then refused). degraded: captures are safe and
+ * something needs a look; refusing low-priority captures early, or because memory is short, is
+ * that. ok: neither.
+ */
+import type { CaptureCounts } from "./capture.ts";
+import type { StatusReport } from "./memory.ts";
+import { governorReason, memoryReason } from "./pressure-view.ts";
+
+/** A backlog this old means that nobody drains. */
+export const BACKLOG_OLD_MS = 60_000;
+/** An order to forget this old is held up by something. */
+export const FORGETTING_OLD_MS = 5 * 60_000;
+
+const WHEN_FULL: Readonly<Record<StatusReport["queue"]["overflow"], string>> = {
+  spill: "the oldest are spilled to make room",
+  reject: "captures are refused until there is room",
+  "drop-oldest": "the oldest are dropped to make room",
+};
+
+export type Judged = Omit<StatusReport, "state" | "reasons">;
+
+export interface CaptureFacts {
+  /** What keeps the next capture from being written, as an errno name. */
+  readonly obstacle: string | undefined;
+  readonly counts: Pick<CaptureCounts, "failing">;
+  readonly alerts: readonly string[];
+}
+
+export function stateAndReasons(
+  report: Judged,
+  captures: CaptureFacts,
+): Pick<StatusReport, "state" | "reasons"> {
+  const blocking = blockingReasons(report, captures);
+  const reasons = [
+    ...blocking,
+    ...pressureReasons(report),
+    ...otherReasons(report, blocking.length > 0),
+    ...captures.alerts.map((name) => `There is an alert (${name}); see \`memspool doctor\`.`),
+  ];
+  const state = blocking.length > 0 ? "failing" : reasons.length > 0 ? "degraded" : "ok";
+  return { state, reasons };
+}
+
+/** Why captures fail. */
+function blockingReasons(report: Judged, { obstacle, counts }: CaptureFacts): string[] {
+  const reasons: string[] = [];
+  if (report.spool.state === "hard") {
+    const { waiting, refused } = report.pressure;
+    const held = waiting > 0 ? `${waiting} wait now, ` : "";
+    reasons.push(
+      `${report.pressure.reason} Captures wait and are then refused (${held}${refused.quota} ` +
+        "refused): free space on the disk, or raise spool.quotaMb; see `memspool diag`.",
+    );
+  }
+  if (obstacle !== undefined) {
+    reasons.push(
+      `Captures fail: the queue's directory can not be written (${obstacle}); see \`memspool doctor\`.`,
+    );
+  }
+  if (counts.failing !== undefined) {
+    reasons.push(`The last capture failed (${counts.failing}); see \`memspool doctor\`.`);
+  }
+  return reasons;
+}
+
+function pressureReasons({ spool, pressure }: Judged): string[] {
+  const reasons: string[] = [];
+  if (spool.state === "soft") {
+    reasons.push(
+      `${pressure.reason} Captures are slowed once nothing is left to trim: raise spool.quotaMb, ` +
+        "or see why nothing is ingested; see `memspool diag`.",
+    );
+  }
+  const memory = memoryReason(pressure.memory);
+  const governor = governorReason(pressure.governor);
+  return [...reasons, ...[memory, governor].filter((reason) => reason !== "")];
+}
+
+function otherReasons(report: Judged, areFailing: boolean): string[] {
+  const { queue, store, ingester, hooks } = report;
+  const reasons: string[] = [];
+  if (store.error) {
+    const safe = areFailing ? "what was captured stays" : "captures stay";
+    reasons.push(`The store is away (${store.error.code}); ${safe} safe in the queue.`);
+  }
+  if (ingester.delayed) {
+    const { code, failures } = ingester.delayed;
+    const times = failures === 1 ? "a failure" : `${failures} failures in a row`;
+    reasons.push(`The ingester waits after ${times} (${code}).`);
+  }
+  if (queue.oldest_age_ms !== null && queue.oldest_age_ms > BACKLOG_OLD_MS) {
+    const seconds = Math.round(queue.oldest_age_ms / 1_000);
+    const who = ingester.leader ? "" : " and no process drains the queue";
+    const place = queue.spilled > 0 ? "queued" : "pending";
+    reasons.push(`The oldest ${place} record is ${seconds} s old${who}.`);
+  }
+  if (queue.depth >= queue.max_records) {
+    reasons.push(
+      `The queue is full, ${queue.depth} records are pending: ${WHEN_FULL[queue.overflow]}.`,
+    );
+  }
+  if (queue.spilled > 0) {
+    const records = queue.spilled === 1 ? "1 record is" : `${queue.spilled} records are`;
+    reasons.push(`${records} spilled; nothing is lost, they are ingested in their turn.`);
+  }
+  if (queue.quarantined > 0) {
+    const records = queue.quarantined === 1 ? "1 record is" : `${queue.quarantined} records are`;
+    reasons.push(`${records} in quarantine; see \`memspool quarantine list\`.`);
+  }
+  if ((queue.oldest_forgetting_age_ms ?? 0) > FORGETTING_OLD_MS) {
+    reasons.push("An order to forget is not carried out; see `memspool doctor`.");
+  }
+  if (hookFailsNow(hooks)) {
+    reasons.push(`The last hook could not capture (${hooks.last_failure_code}); see the doctor.`);
+  }
+  return reasons;
+}
+
+/** A failure that no capture came after. */
+function hookFailsNow(hooks: StatusReport["hooks"]): boolean {
+  if (hooks.last_failure_at === null) return false;
+  return hooks.last_captured_at === null || hooks.last_failure_at >= hooks.last_captured_at;
+}

@@ -1,0 +1,98 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import * as realApp from "../../src/app.ts";
+import { captureObstacle } from "../../src/memory/capture-obstacle.ts";
+import type { HealthReport, StatusReport } from "../../src/memory/memory.ts";
+import type { PressureFacts } from "../../src/pressure/pressure-facts.ts";
+import { freshDirectory } from "../support/fresh-directory.ts";
+import { MemoryBench } from "../support/memory-bench.ts";
+import { calmFacts, SINCE_MS } from "../support/pressure-facts.ts";
+import { run } from "../support/run-program.ts";
+import { readOnlyDisk } from "../support/small-disk.ts";
+
+async function under(facts: Partial<PressureFacts>): Promise<StatusReport> {
+  const bench = await MemoryBench.open();
+  bench.pressure.own = () => ({ facts: calmFacts(facts), events: [] });
+  await bench.capture("kept");
+  return bench.memory.status();
+}
+
+describe("the state and its reasons, pressure first", () => {
+  const spool = calmFacts().spool;
+
+  it("R1: at the hard limit captures wait and are refused, which is failing", async () => {
+    const { state, reasons } = await under({
+      spool: { ...spool, state: "hard", reason: "The queue uses 512 of its 512 MiB." },
+      gate: { ...calmFacts().gate, waiting: 3, refusedByQuota: 5 },
+    });
+    expect(state).toBe("failing");
+    expect(reasons).toEqual([
+      "The queue uses 512 of its 512 MiB. Captures wait and are then refused (3 wait now, 5 " +
+        "refused): free space on the disk, or raise spool.quotaMb; see `memspool diag`.",
+    ]);
+  });
+
+  it("R1: above the soft limit, short of memory or slowed, captures are safe: degraded", async () => {
+    const soft = await under({ spool: { ...spool, state: "soft", reason: "91 % are used." } });
+    expect([soft.state, soft.reasons.length]).toEqual(["degraded", 1]);
+    expect(soft.reasons[0]).toMatch(/^91 % are used\. .*spool\.quotaMb.*memspool diag/);
+    const memory = { ...calmFacts().memory, level: "critical" as const };
+    const governor = {
+      state: "recovering",
+      share: 0.3,
+      sinceMs: SINCE_MS,
+      cause: undefined,
+    } as const;
+    const short = await under({ memory, governor });
+    expect(short.state).toBe("degraded");
+    expect(short.reasons).toEqual([
+      "Memory is at 39 % of its limit (cgroup v2): low-priority captures are refused, too.",
+      "Ingestion gains pace again and is at 30 %.",
+    ]);
+  });
+
+  it("R1: an alert that stands in the data directory is a reason", async () => {
+    const bench = await MemoryBench.open();
+    mkdirSync(join(bench.home, "alerts"));
+    writeFileSync(join(bench.home, "alerts", "ALERT_LOG_ROTATION_FAILED.txt"), "");
+    writeFileSync(join(bench.home, "alerts", "notes of mine"), "");
+    expect(await bench.memory.status()).toMatchObject({
+      state: "degraded",
+      reasons: ["There is an alert (ALERT_LOG_ROTATION_FAILED.txt); see `memspool doctor`."],
+    });
+  });
+});
+
+describe("a queue that can not be written", () => {
+  it("R1: on a read-only disk status is failing, as the doctor says, and promises no safety", async (context) => {
+    const { disk, makeReadOnly } = readOnlyDisk(context);
+    const home = join(disk, "home");
+    const env = { MEMSPOOL_SPOOL_FREE_MB_MIN: "0", MEMSPOOL_SPOOL_FREE_INODES_MIN: "0" };
+    const ask = (...argv: string[]) => run(argv, { home, app: realApp, env });
+    await ask("capture", "before");
+    expect((await ask("status", "--json")).json()).toMatchObject({ state: "ok", reasons: [] });
+    makeReadOnly();
+    const told = await ask("status", "--json");
+    expect(told.exitCode).toBe(2);
+    const { state, reasons } = told.json() as StatusReport;
+    expect(state).toBe("failing");
+    expect(reasons[0]).toBe(
+      "Captures fail: the queue's directory can not be written (EROFS); see `memspool doctor`.",
+    );
+    expect(reasons.join()).not.toContain("captures stay safe");
+    const { checks } = (await ask("doctor", "--json")).json() as HealthReport;
+    expect(checks.find(({ name }) => name === "write and fsync")?.status).toBe("failing");
+    expect((await ask("capture", "after")).exitCode).toBe(1);
+  });
+
+  it("R1: a name that a file has, or a directory that may not be entered, is named by its errno", async (context) => {
+    const home = freshDirectory();
+    expect(await captureObstacle(join(home, "not", "made", "yet"))).toBeUndefined();
+    writeFileSync(join(home, "file"), "");
+    expect(await captureObstacle(join(home, "file", "queue"))).toBe("ENOTDIR");
+    if (process.getuid?.() === 0) context.skip("root may write anywhere, so modes show nothing");
+    mkdirSync(join(home, "closed"), { mode: 0o500 });
+    expect(await captureObstacle(join(home, "closed", "queue"))).toBe("EACCES");
+  });
+});
