@@ -129,6 +129,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
   });
   const pressure = pressureHere({ config, paths, layout, clock, events, host });
   const { gate } = pressure;
+  const ingester = () => ingesterView(nodeDurableFs, layout, host, clock.nowMs());
   const memory = createMemory(
     {
       ...{ queue, gate },
@@ -146,8 +147,8 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       project: config.project,
       version: MEMSPOOL_VERSION,
       startedAtMs: clock.nowMs(),
-      ingester: () => ingesterView(nodeDurableFs, layout, host, clock.nowMs()),
-      pressure: pressureSeen(config, layout, clock),
+      ingester,
+      pressure: pressureSeen({ config, layout, clock, runDir: paths.runDir, ingester }),
       askToDrain: () => host.flush(),
       health: () => health(),
       privacy,

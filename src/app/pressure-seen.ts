@@ -2,12 +2,45 @@
  * What a process without a pressure control of its own sees of pressure: the disk, looked at when
  * asked, and the notes of the servers that live on the data directory. Opens nothing.
  */
+import { hostname } from "node:os";
 import type { Config } from "../config/settings.ts";
-import type { PressureSources } from "../memory/pressure-report.ts";
+import type { PressureSensor } from "../events/catalogue.ts";
+import type { ServerNote } from "../events/server-note.ts";
+import { readServerNotes } from "../events/server-notes.ts";
+import type { Signal } from "../events/signal.ts";
+import type { IngesterView } from "../memory/parts.ts";
+import type { LiveServer, PressureSources } from "../memory/pressure-report.ts";
+import type { EventView } from "../memory/pressure-shapes.ts";
 import type { Clock } from "../platform/clock.ts";
+import { nodeDurableFs } from "../platform/durable-fs.ts";
 import type { QueueLayout } from "../queue/layout.ts";
 
-export function pressureSeen(config: Config, _layout: QueueLayout, clock: Clock): PressureSources {
+export interface PressureSeenParts {
+  readonly config: Config;
+  readonly layout: QueueLayout;
+  readonly clock: Clock;
+  readonly runDir: string;
+  readonly ingester: () => Promise<Pick<IngesterView, "leader">>;
+}
+
+const SENSORS: readonly string[] = [
+  "memory",
+  "stall",
+  "loop",
+  "store",
+] satisfies readonly PressureSensor[];
+
+export function pressureSeen(parts: PressureSeenParts): PressureSources {
+  const { config, clock, runDir, ingester } = parts;
+  const servers = async (): Promise<LiveServer[]> => {
+    const [notes, { leader }] = await Promise.all([
+      readServerNotes({ fs: nodeDurableFs, dir: runDir, clock, host: hostname() }),
+      ingester(),
+    ]);
+    return notes.map((note) =>
+      liveServer(note, leader?.pid === note.pid && leader.host === note.host),
+    );
+  };
   return {
     limits: {
       quotaMb: config["spool.quotaMb"],
@@ -19,6 +52,51 @@ export function pressureSeen(config: Config, _layout: QueueLayout, clock: Clock)
       throw Object.assign(new Error("ENOENT"), { code: "ENOENT" });
     },
     judge: () => ({ state: "normal", reason: "" }),
-    servers: async () => [],
+    servers,
   };
+}
+
+/** A server's note in the words of the status. */
+export function liveServer(note: ServerNote, leads: boolean): LiveServer {
+  const { spool, gate, governor, ack } = note;
+  return {
+    leads,
+    ...(spool && {
+      spool: { state: spool.state, sinceMs: spool.since_ms, reason: REASONS[spool.state] },
+    }),
+    ...(gate && {
+      gate: {
+        waiting: gate.waiting,
+        delayed: gate.delayed,
+        refusedByQuota: gate.refused_by_quota,
+        refusedEarly: gate.refused_early,
+        refusedByMemory: gate.refused_by_memory,
+      },
+    }),
+    ...(governor && {
+      governor: {
+        state: governor.state,
+        share: governor.share,
+        sinceMs: undefined,
+        cause: sensorOf(governor.cause),
+      },
+    }),
+    ...(ack && { ackP50Ms: ack.p50_ms, ackP99Ms: ack.p99_ms }),
+    events: note.signals.map(eventView).reverse(),
+  };
+}
+
+export function eventView({ time, severity, code, message }: Signal): EventView {
+  return { time, severity, code, message };
+}
+
+/** A look alone may show less: a server keeps its state until use is well below the limit. */
+const REASONS: Readonly<Record<"normal" | "soft" | "hard", string>> = {
+  normal: "",
+  soft: "A server has not left the soft limit yet.",
+  hard: "A server has not left the hard limit yet.",
+};
+
+function sensorOf(cause: string | null): PressureSensor | undefined {
+  return cause !== null && SENSORS.includes(cause) ? (cause as PressureSensor) : undefined;
 }

@@ -24,7 +24,7 @@ import {
 export const EVENTS_SHOWN_MAX = 10;
 
 /** A live server of the data directory, by its own word. */
-export interface ServerNote extends ServerView {
+export interface LiveServer extends ServerView {
   /** Oldest first. */
   readonly events: readonly EventView[];
 }
@@ -38,7 +38,7 @@ export interface PressureSources {
   readonly measure: () => Promise<SpoolUsage>;
   /** What a look means to whoever knows of no earlier one. */
   readonly judge: (usage: SpoolUsage) => { readonly state: SpoolState; readonly reason: string };
-  readonly servers: () => Promise<readonly ServerNote[]>;
+  readonly servers: () => Promise<readonly LiveServer[]>;
 }
 
 export async function pressureReport(sources: PressureSources): Promise<PressureReport> {
@@ -50,7 +50,7 @@ export async function pressureReport(sources: PressureSources): Promise<Pressure
   const { facts, events } = own;
   // Before the control's first look there is nothing to repeat yet.
   const spool = facts.spool.usage === undefined ? await look(sources) : facts.spool;
-  return put(sources, spool, [{ leads: true, pressure: facts }], events);
+  return put(sources, spool, [{ ...facts, leads: true }], events);
 }
 
 function put(
@@ -85,7 +85,7 @@ async function look({ measure, judge }: PressureSources): Promise<SpoolView> {
  * does, captures through it are held up.
  */
 function withServers(fresh: SpoolView, servers: readonly ServerView[]): SpoolView {
-  const spools = servers.map(({ pressure }) => pressure.spool);
+  const spools = servers.flatMap(({ spool }) => spool ?? []);
   const state = spools.reduce((worst, spool) => worse(worst, spool.state), fresh.state);
   const same = spools.filter((spool) => spool.state === state);
   const sinceMs = same.length === 0 ? undefined : Math.min(...same.map((spool) => spool.sinceMs));
@@ -93,7 +93,7 @@ function withServers(fresh: SpoolView, servers: readonly ServerView[]): SpoolVie
   return { state, reason, sinceMs, usage: fresh.usage };
 }
 
-function lastOf(servers: readonly ServerNote[]): EventView[] {
+function lastOf(servers: readonly LiveServer[]): EventView[] {
   return servers
     .flatMap(({ events }) => events)
     .sort((a, b) => (a.time < b.time ? -1 : a.time > b.time ? 1 : 0));

@@ -3,7 +3,13 @@
  *
  * Guarantees: the spool block's numbers are integers, and used_mb never says more than is used.
  */
-import type { PressureFacts, SpoolState } from "../pressure/pressure-facts.ts";
+import type {
+  GateFacts,
+  GovernorFacts,
+  MemoryFacts,
+  SpoolState,
+  StallFacts,
+} from "../pressure/pressure-facts.ts";
 import { type SpoolUsage, usedBytes } from "../queue/spool-usage.ts";
 import type { PressureView, SpoolBlock, SpoolBytes } from "./pressure-shapes.ts";
 
@@ -24,11 +30,18 @@ export interface SpoolView {
   readonly usage: SpoolUsage | undefined;
 }
 
-/** What one process's pressure control says. */
+/** What one server says of itself, by its own control or by its note; undefined is not known. */
 export interface ServerView {
   /** Whether it is the one that ingests. */
   readonly leads: boolean;
-  readonly pressure: PressureFacts;
+  readonly spool?: Pick<SpoolView, "state" | "reason"> & { readonly sinceMs: number };
+  readonly gate?: Omit<GateFacts, "waitingBytes">;
+  readonly memory?: MemoryFacts;
+  readonly stall?: StallFacts;
+  readonly loopDelayMs?: number;
+  readonly governor?: Omit<GovernorFacts, "sinceMs"> & { readonly sinceMs: number | undefined };
+  readonly ackP50Ms?: number;
+  readonly ackP99Ms?: number;
 }
 
 export function spoolBlock(
@@ -42,7 +55,7 @@ export function spoolBlock(
     soft_pct: limits.softPct,
     hard_pct: limits.hardPct,
     state: spool.state,
-    dropped_batches: sum(servers, ({ gate }) => gate.refusedByQuota),
+    dropped_batches: sum(servers, (gate) => gate.refusedByQuota),
   };
 }
 
@@ -69,21 +82,19 @@ export function worse(one: SpoolState, other: SpoolState): SpoolState {
 }
 
 export function pressureView(spool: SpoolView, servers: readonly ServerView[]): PressureView {
-  const facts = servers.map(({ pressure }) => pressure);
-  const memory = worstMemory(facts);
+  const memory = worstMemory(servers);
   // Another process's pace matters to nobody but itself: only the one that ingests is slowed.
-  const governing = servers.find(({ leads }) => leads)?.pressure ?? facts[0];
-  const governor = governing?.governor;
+  const { governor } = servers.find(({ leads }) => leads) ?? servers[0] ?? {};
   const refused = {
-    quota: sum(servers, ({ gate }) => gate.refusedByQuota),
-    early_drop: sum(servers, ({ gate }) => gate.refusedEarly),
-    memory: sum(servers, ({ gate }) => gate.refusedByMemory),
+    quota: sum(servers, (gate) => gate.refusedByQuota),
+    early_drop: sum(servers, (gate) => gate.refusedEarly),
+    memory: sum(servers, (gate) => gate.refusedByMemory),
   };
   const state = worse(spool.state, stateOfMemory(memory.level));
   const governorView: PressureView["governor"] = {
     state: governor?.state ?? "normal",
     share_pct: Math.round((governor?.share ?? 1) * 100),
-    since: governor === undefined ? null : iso(governor.sinceMs),
+    since: governor?.sinceMs === undefined ? null : iso(governor.sinceMs),
     cause: governor?.cause ?? null,
   };
   const reasons = [spoolReason(spool), memoryReason(memory), governorReason(governorView)];
@@ -91,16 +102,21 @@ export function pressureView(spool: SpoolView, servers: readonly ServerView[]): 
     state,
     reason: reasons.find((reason) => reason !== "") ?? "",
     since: sinceOf(spool, governorView),
-    waiting: sum(servers, ({ gate }) => gate.waiting),
-    delayed: sum(servers, ({ gate }) => gate.delayed),
+    waiting: sum(servers, (gate) => gate.waiting),
+    delayed: sum(servers, (gate) => gate.delayed),
     refused,
     memory,
-    stalls: facts[0]?.stall ?? { known: false, cpu: 0, memory: 0, io: 0 },
-    loop_delay_ms: rounded(Math.max(0, ...facts.map(({ loopDelayMs }) => loopDelayMs))),
+    stalls: servers.find(({ stall }) => stall !== undefined)?.stall ?? {
+      known: false,
+      cpu: 0,
+      memory: 0,
+      io: 0,
+    },
+    loop_delay_ms: worst(servers, ({ loopDelayMs }) => loopDelayMs),
     governor: governorView,
     ack_ms: {
-      p50: rounded(Math.max(0, ...facts.map(({ ackP50Ms }) => ackP50Ms))),
-      p99: rounded(Math.max(0, ...facts.map(({ ackP99Ms }) => ackP99Ms))),
+      p50: worst(servers, ({ ackP50Ms }) => ackP50Ms),
+      p99: worst(servers, ({ ackP99Ms }) => ackP99Ms),
     },
   };
 }
@@ -108,9 +124,9 @@ export function pressureView(spool: SpoolView, servers: readonly ServerView[]): 
 const LEVELS = ["normal", "throttle", "shed", "critical"] as const;
 
 /** Of the server that is worst off, by level and then by size. */
-function worstMemory(facts: readonly PressureFacts[]): PressureView["memory"] {
-  const [worst] = facts
-    .map(({ memory }) => memory)
+function worstMemory(servers: readonly ServerView[]): PressureView["memory"] {
+  const [worst] = servers
+    .flatMap(({ memory }) => memory ?? [])
     .sort((a, b) => LEVELS.indexOf(b.level) - LEVELS.indexOf(a.level) || b.rssBytes - a.rssBytes);
   return {
     level: worst?.level ?? "normal",
@@ -160,12 +176,16 @@ function sinceOf(spool: SpoolView, governor: PressureView["governor"]): string |
   return governor.state === "normal" ? null : governor.since;
 }
 
-function sum(servers: readonly ServerView[], of: (facts: PressureFacts) => number): number {
-  return servers.reduce((total, { pressure }) => total + of(pressure), 0);
+function sum(
+  servers: readonly ServerView[],
+  of: (gate: NonNullable<ServerView["gate"]>) => number,
+): number {
+  return servers.reduce((total, { gate }) => total + (gate === undefined ? 0 : of(gate)), 0);
 }
 
-/** To a tenth. */
-function rounded(ms: number): number {
+/** Milliseconds, to a tenth. */
+function worst(servers: readonly ServerView[], of: (server: ServerView) => number | undefined) {
+  const ms = Math.max(0, ...servers.map((server) => of(server) ?? 0));
   return Math.round(ms * 10) / 10;
 }
 

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import {
   EVENTS_SHOWN_MAX,
+  type LiveServer,
   type PressureSources,
   pressureReport,
-  type ServerNote,
 } from "../../src/memory/pressure-report.ts";
 import type { PressureFacts, SpoolState } from "../../src/pressure/pressure-facts.ts";
 import { ManualClock } from "../support/manual-clock.ts";
@@ -21,8 +21,8 @@ function ofOwn(facts: Partial<PressureFacts>) {
   return pressureReport(sources({ own: () => ({ facts: calmFacts(facts), events: [] }) }));
 }
 
-function server(facts: Partial<PressureFacts>, leads = false, events: ServerNote["events"] = []) {
-  return { leads, pressure: calmFacts(facts), events };
+function server(facts: Partial<PressureFacts>, leads = false, events: LiveServer["events"] = []) {
+  return { ...calmFacts(facts), leads, events };
 }
 
 function inState(state: SpoolState, sinceMs = SINCE_MS): Partial<PressureFacts> {
