@@ -13,7 +13,9 @@ import type { LiveServer, PressureSources } from "../memory/pressure-report.ts";
 import type { EventView } from "../memory/pressure-shapes.ts";
 import type { Clock } from "../platform/clock.ts";
 import { nodeDurableFs } from "../platform/durable-fs.ts";
+import { SPOOL_AT_EASE, spoolLimits, spoolReason, spoolState } from "../pressure/quota.ts";
 import type { QueueLayout } from "../queue/layout.ts";
+import { SpoolMeter } from "../queue/spool-meter.ts";
 
 export interface PressureSeenParts {
   readonly config: Config;
@@ -31,7 +33,9 @@ const SENSORS: readonly string[] = [
 ] satisfies readonly PressureSensor[];
 
 export function pressureSeen(parts: PressureSeenParts): PressureSources {
-  const { config, clock, runDir, ingester } = parts;
+  const { config, layout, clock, runDir, ingester } = parts;
+  const limits = spoolLimits(config);
+  const meter = new SpoolMeter({ fs: nodeDurableFs, layout, clock });
   const servers = async (): Promise<LiveServer[]> => {
     const [notes, { leader }] = await Promise.all([
       readServerNotes({ fs: nodeDurableFs, dir: runDir, clock, host: hostname() }),
@@ -48,10 +52,12 @@ export function pressureSeen(parts: PressureSeenParts): PressureSources {
       hardPct: config["spool.hardPct"],
     },
     clock,
-    measure: async () => {
-      throw Object.assign(new Error("ENOENT"), { code: "ENOENT" });
+    measure: async () => (await meter.measure()).usage,
+    judge: (usage) => {
+      const load = { usage, ownBytes: 0, heldBackBytes: 0, nowMs: clock.monotonicMs() };
+      const { state } = spoolState(SPOOL_AT_EASE, load, limits);
+      return { state, reason: spoolReason(state, load, limits) };
     },
-    judge: () => ({ state: "normal", reason: "" }),
     servers,
   };
 }
