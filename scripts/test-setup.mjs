@@ -31,6 +31,12 @@ const PROGRAMS = [
     without: "the test of completion in fish is skipped",
   },
   {
+    name: "script",
+    debianPackage: "bsdutils",
+    needed: process.platform === "linux",
+    without: "the test of the live view on a real terminal is skipped",
+  },
+  {
     name: "git",
     debianPackage: "git",
     needed: true,

@@ -6,7 +6,11 @@ import type { Config } from "../config/settings.ts";
 import type { RestoreOptions, RestoreResult } from "../memory/backup/restore.ts";
 import type { Output, OutputStream } from "./output.ts";
 
-export type InputStream = Readable & { readonly isTTY?: boolean };
+export type InputStream = Readable & {
+  readonly isTTY?: boolean;
+  /** Of a terminal: keys come as they are pressed, Ctrl-C among them. */
+  readonly setRawMode?: (isRaw: boolean) => unknown;
+};
 
 /** The functions of app.ts that commands call; a seam for tests. */
 export interface AppModule {

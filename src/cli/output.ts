@@ -12,7 +12,11 @@ import type { Environment } from "../config/resolve-config.ts";
 import { MemspoolError, reportError } from "../errors.ts";
 import { breakLongWords, hang } from "./printable.ts";
 
-export type OutputStream = Writable & { readonly isTTY?: boolean; readonly columns?: number };
+export type OutputStream = Writable & {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  readonly rows?: number;
+};
 export type Style = Parameters<typeof styleText>[0];
 
 export interface Column {
@@ -62,6 +66,11 @@ export class Output {
     this.#put(`${JSON.stringify(value, null, this.terminal ? 2 : 0)}\n`);
   }
 
+  /** One of many documents, on a line of its own. */
+  row(value: unknown): void {
+    this.#put(`${JSON.stringify(value)}\n`);
+  }
+
   line(text = ""): void {
     this.#put(`${text}\n`);
   }
@@ -84,6 +93,19 @@ export class Output {
   async piece(text: string): Promise<void> {
     this.#put(text);
     await this.#lastWrite;
+  }
+
+  /** Of the terminal; without bounds where there is none. One of unknown size is taken for small. */
+  get size(): { readonly columns: number; readonly rows: number } {
+    if (!this.terminal)
+      return { columns: Number.POSITIVE_INFINITY, rows: Number.POSITIVE_INFINITY };
+    return { columns: this.#stdout.columns || 80, rows: this.#stdout.rows || 24 };
+  }
+
+  /** @returns takes the listener away again */
+  onResize(listener: () => void): () => void {
+    this.#stdout.on("resize", listener);
+    return () => this.#stdout.off("resize", listener);
   }
 
   /** Whether the reader went away before it had everything, as `head` does. */

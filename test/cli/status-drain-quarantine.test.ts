@@ -33,7 +33,7 @@ describe("status", () => {
       fakeStatus({
         project: "atlas",
         queue: {
-          depth: 12,
+          depth: 250,
           bytes: 3_000,
           oldest_age_ms: 65_000,
           age_histogram: [],
@@ -62,10 +62,8 @@ describe("status", () => {
     const { stdout } = await run(["status"]);
     for (const text of [
       "atlas",
-      "12 pending (2.9 KiB)",
-      "65.0 s",
+      "250 pending (2.9 KiB) and 7 spilled, the oldest for 65.0 s",
       "at most 500 pending, then the oldest are dropped",
-      "7 spilled",
       "2 in quarantine",
       "3 orders to forget under way",
       "process 77",
