@@ -7,6 +7,7 @@
 import { existsSync } from "node:fs";
 import type { RestoreOptions, RestoreResult } from "./app/backup-here.ts";
 import { flightHere } from "./app/flight-here.ts";
+import type { Diagnosis } from "./app/diagnose.ts";
 import { refuseHalfRestored } from "./app/half-restored.ts";
 import { ingestWorkerData } from "./app/ingest-worker-data.ts";
 import { openEventHub } from "./app/open-event-hub.ts";
@@ -72,6 +73,8 @@ export interface App extends Transfers {
   rebuild(options: RunRebuildOptions): Promise<RebuildResult>;
   /** Recounts everything that was ever acknowledged. Reads only. */
   verify(options: VerifyOptions): Promise<VerifyReport>;
+  /** Sizes, counts, limits and versions, for whoever helps. Reads only. */
+  diagnose(): Promise<Diagnosis>;
   /** Idempotent; bounded by 3 s. */
   close(): Promise<void>;
 }
@@ -148,7 +151,10 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       version: MEMSPOOL_VERSION,
       startedAtMs: clock.nowMs(),
       ingester,
-      pressure: pressureSeen({ config, layout, clock, runDir: paths.runDir, ingester }),
+      pressure: {
+        ...pressureSeen({ config, layout, clock, runDir: paths.runDir, ingester }),
+        ...(pressure && { own: () => ({ facts: pressure.facts(), events: [] }) }),
+      },
       askToDrain: () => host.flush(),
       health: () => health(),
       privacy,
@@ -218,6 +224,15 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     rebuild: async (rebuildOptions: RunRebuildOptions) => {
       const { runRebuild } = await import("./app/run-rebuild.ts");
       return runRebuild({ ...shared, storeFile, readFs: nodeDurableFs }, rebuildOptions);
+    },
+    diagnose: async () => {
+      const { diagnose } = await import("./app/diagnose.ts");
+      const { systemRoots } = await import("./pressure/cgroup-files.ts");
+      const { doneDir } = layout;
+      return diagnose({
+        ...{ fs: nodeDurableFs, doneDir, config, roots: systemRoots },
+        status: () => memory.status(),
+      });
     },
     verify: async (verifyOptions: VerifyOptions) => {
       const { verifyHere } = await import("./app/verify-here.ts");

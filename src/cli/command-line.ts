@@ -21,6 +21,7 @@ import {
 } from "./command-context.ts";
 import { completeCommand, completionCommand } from "./completion.ts";
 import { demoCommand } from "./demo.ts";
+import { diagCommand } from "./diag.ts";
 import { doctorCommand } from "./doctor.ts";
 import { drainCommand } from "./drain.ts";
 import { exitCodeForError } from "./exit-code.ts";
@@ -114,6 +115,7 @@ function buildProgram(run: Parameters<typeof captureCommand>[0], input: ProgramI
     receiptCommand,
     forgetCommand,
     statusCommand,
+    diagCommand,
     drainCommand,
     flushCommand,
     quarantineCommand,

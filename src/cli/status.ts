@@ -11,8 +11,9 @@ interface StatusOptions extends GlobalOptions {
 }
 
 const WATCH_HELP =
-  "--watch is a live view on a terminal, ended with q or Ctrl-C. Elsewhere it prints every two\n" +
-  "seconds, with --json one document a line. Its exit code is that of the last state.";
+  "--watch is a live view on a terminal, ended with q or Ctrl-C. Elsewhere it\n" +
+  "prints every two seconds, with --json one document a line. Its exit code is\n" +
+  "that of the last state.";
 
 export function statusCommand(run: RunCommand): Command {
   const command = new Command("status")

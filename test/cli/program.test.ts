@@ -115,6 +115,7 @@ describe("calls", () => {
     "get",
     "recent",
     "status",
+    "diag",
     "drain",
     "quarantine",
     "doctor",

@@ -26,6 +26,7 @@ export interface FakeApp extends AppModule {
   drain: App["drain"];
   forgetHere: App["forget"];
   verify: App["verify"];
+  diagnose: App["diagnose"];
   rebuild: App["rebuild"];
   backUp: App["backUp"];
   exportTo: App["exportTo"];
@@ -62,6 +63,7 @@ export function makeFakeApp(): FakeApp {
     verify: async () => {
       throw new TypeError("this test replaces verify");
     },
+    diagnose: () => Promise.reject(new TypeError("this test replaces diagnose")),
     drain: async () => ({ drained: 0, quarantined: 0, remaining: 0, ms: 1 }),
     forgetHere: async () => {
       const remains = { backups: [], old_stores: [] };
@@ -96,6 +98,7 @@ export function makeFakeApp(): FakeApp {
         importFrom: (source, options) => fake.importFrom(source, options),
         importTranscripts: (roots, options) => fake.importTranscripts(roots, options),
         verify: (options) => fake.verify(options),
+        diagnose: () => fake.diagnose(),
         close: async () => {
           fake.closed++;
         },
