@@ -40,6 +40,7 @@ import { systemClock } from "./platform/clock.ts";
 import { nodeDurableFs } from "./platform/durable-fs.ts";
 import { nodeDurableFsSync } from "./platform/durable-fs-sync.ts";
 import { endDespiteStuckThreads } from "./platform/stuck-threads.ts";
+import type { MemoryLimit } from "./pressure/memory-limit.ts";
 import { CaptureQueue } from "./queue/capture-queue.ts";
 import { ensureQueueDirectories } from "./queue/directories.ts";
 import type { QueueLayout } from "./queue/layout.ts";
@@ -73,6 +74,8 @@ export interface App extends Transfers {
   rebuild(options: RunRebuildOptions): Promise<RebuildResult>;
   /** Recounts everything that was ever acknowledged. Reads only. */
   verify(options: VerifyOptions): Promise<VerifyReport>;
+  /** Of a process like this one; undefined where nothing limits it. */
+  memoryLimit(): Promise<MemoryLimit | undefined>;
   /** Sizes, counts, limits and versions, for whoever helps. Reads only. */
   diagnose(): Promise<Diagnosis>;
   /** Idempotent; bounded by 3 s. */
@@ -172,15 +175,20 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     const { spotCheck } = await import("./memory/spot-check.ts");
     return spotCheck({ fs: nodeDurableFs, layout, receipt: (ulid) => memory.receipt(ulid) });
   };
+  const found = async () => {
+    const { foundLimits } = await import("./app/found-limits.ts");
+    return foundLimits(config);
+  };
+  const memoryLimit = async () => (await found()).memory;
   const health = async (): Promise<HealthReport> => {
-    const { directoryChecks, hooksCheck, queueChecks, storeCheck } = await import(
-      "./health/health-checks.ts"
-    );
+    const { acceptedConfiguration, directoryChecks, hooksCheck, queueChecks, storeCheck } =
+      await import("./health/health-checks.ts");
     const { runChecks } = await import("./health/run-checks.ts");
     return runChecks([
+      acceptedConfiguration,
       ...directoryChecks(paths),
       storeCheck(() => storeAnswer(store, paths, lookForSome)),
-      ...queueChecks(() => memory.status()),
+      ...queueChecks(() => memory.status(), memoryLimit),
       hooksCheck(hooks),
     ]);
   };
@@ -225,14 +233,11 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       const { runRebuild } = await import("./app/run-rebuild.ts");
       return runRebuild({ ...shared, storeFile, readFs: nodeDurableFs }, rebuildOptions);
     },
+    memoryLimit,
     diagnose: async () => {
       const { diagnose } = await import("./app/diagnose.ts");
-      const { systemRoots } = await import("./pressure/cgroup-files.ts");
       const { doneDir } = layout;
-      return diagnose({
-        ...{ fs: nodeDurableFs, doneDir, config, roots: systemRoots },
-        status: () => memory.status(),
-      });
+      return diagnose({ fs: nodeDurableFs, doneDir, found, status: () => memory.status() });
     },
     verify: async (verifyOptions: VerifyOptions) => {
       const { verifyHere } = await import("./app/verify-here.ts");

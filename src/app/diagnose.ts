@@ -4,18 +4,12 @@
  * Guarantees: holds no record's text, no setting's value beyond the quota, no path and no name but
  * those of done files; changes nothing and makes no directory; a place that is not there is empty.
  */
-import { availableParallelism, totalmem } from "node:os";
 import { join } from "node:path";
-import { getHeapStatistics } from "node:v8";
-import type { Config } from "../config/settings.ts";
 import type { StatusReport } from "../memory/memory.ts";
 import type { DurableFs } from "../platform/durable-fs.ts";
 import { isErrno } from "../platform/errno.ts";
-import { cgroupDirectories, type SystemRoots } from "../pressure/cgroup-files.ts";
-import { readCpuQuota } from "../pressure/cpu-quota.ts";
-import { readMemoryLimit } from "../pressure/memory-limit.ts";
-import { readStalls } from "../pressure/stalls.ts";
 import { isArchiveName } from "../queue/done-archive.ts";
+import type { FoundLimits } from "./found-limits.ts";
 
 export interface DoneFile {
   /** Without its directory. */
@@ -61,18 +55,17 @@ export interface Diagnosis {
 export interface DiagnoseParts {
   readonly fs: Pick<DurableFs, "names" | "facts">;
   readonly doneDir: string;
-  readonly config: Pick<Config, "memory.limitBytes">;
-  readonly roots: SystemRoots;
+  readonly found: () => Promise<FoundLimits>;
   readonly status: () => Promise<StatusReport>;
 }
 
 const LARGEST_COUNT = 5;
 
 export async function diagnose(parts: DiagnoseParts): Promise<Diagnosis> {
-  const [status, done, limits] = await Promise.all([
+  const [status, done, found] = await Promise.all([
     parts.status(),
     doneFiles(parts.fs, parts.doneDir),
-    systemLimits(parts),
+    parts.found(),
   ]);
   const { queue, store } = status;
   const { kind, state, records, bytes } = store;
@@ -90,7 +83,14 @@ export async function diagnose(parts: DiagnoseParts): Promise<Diagnosis> {
     state: status.state,
     pressure: status.pressure,
     store: { kind, state, records, bytes },
-    ...limits,
+    limits: {
+      memory_bytes: found.memory?.limitBytes ?? null,
+      memory_source: found.memory?.source ?? null,
+      rss_bytes: process.memoryUsage.rss(),
+      cpu_quota: found.cpuQuota ?? null,
+      cpus: found.cpus,
+    },
+    stalls: found.stalls,
     runtime: {
       memspool: status.version,
       node: process.version,
@@ -125,27 +125,4 @@ async function namesIn(fs: DiagnoseParts["fs"], directory: string): Promise<stri
     if (isErrno(error, "ENOENT")) return [];
     throw error;
   }
-}
-
-async function systemLimits({ roots, config }: DiagnoseParts) {
-  const dirs = await cgroupDirectories(roots);
-  const [memory, cpuQuota, reading] = await Promise.all([
-    readMemoryLimit(dirs, {
-      heapBytes: getHeapStatistics().heap_size_limit,
-      settingBytes: config["memory.limitBytes"],
-      totalBytes: totalmem(),
-    }),
-    readCpuQuota(dirs),
-    readStalls(roots, dirs),
-  ]);
-  return {
-    limits: {
-      memory_bytes: memory?.limitBytes ?? null,
-      memory_source: memory?.source ?? null,
-      rss_bytes: process.memoryUsage.rss(),
-      cpu_quota: cpuQuota ?? null,
-      cpus: availableParallelism(),
-    },
-    stalls: "stalls" in reading ? reading.stalls : { known: false, cpu: 0, memory: 0, io: 0 },
-  };
 }

@@ -1,13 +1,13 @@
 /**
  * `memspool doctor`: is this installation fit to keep its promise, and what to do if not.
  *
- * Guarantees: ends within 15 s whatever hangs; makes no data directory; a configuration that stops
+ * Guarantees: ends within 15 s whatever hangs (supervised-doctor.ts); makes no data directory; a configuration that stops
  * every server, and parts that can not be opened, are findings here and no errors. Shows names of
  * settings and never their values.
  */
 import { access } from "node:fs/promises";
 import { setTimeout } from "node:timers/promises";
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import type { App } from "../app.ts";
 import { type DataPaths, dataPaths } from "../config/data-paths.ts";
 import { type ResolvedConfig, resolveHome } from "../config/resolve-config.ts";
@@ -19,7 +19,7 @@ import {
   hooksCheck,
   queueChecks,
 } from "../health/health-checks.ts";
-import { exitCodeOf } from "../health/report.ts";
+import { exitCodeOf, healthReport } from "../health/report.ts";
 import { type NamedCheck, runChecks } from "../health/run-checks.ts";
 import { hookCounts } from "../hooks/hook-trace.ts";
 import { hooksDirectory } from "../hooks/hooks-directory.ts";
@@ -28,6 +28,7 @@ import type { CommandContext, GlobalOptions, RunCommand } from "./command-contex
 import { examples } from "./option-values.ts";
 import type { Output, Style } from "./output.ts";
 import { oneLine } from "./printable.ts";
+import { SUPERVISED_MS_MAX, superviseDoctor } from "./supervised-doctor.ts";
 
 export function doctorCommand(run: RunCommand): Command {
   const command = new Command("doctor")
@@ -37,10 +38,38 @@ export function doctorCommand(run: RunCommand): Command {
       `${examples("memspool doctor", "memspool doctor --json")}\n\n` +
         "Exit codes: 0 healthy, 1 degraded (captures are safe), 2 failing.",
     );
-  return command.action(() => run(command.optsWithGlobals<GlobalOptions>(), doctor));
+  command.addOption(new Option(HERE, "runs the checks in this process").hideHelp());
+  return command.action(() => {
+    const options = command.optsWithGlobals<DoctorOptions>();
+    return run(options, async (context) => {
+      const report = options.here === true ? await examine(context) : await supervised(context);
+      show(context.output, report);
+      return exitCodeOf(report.status);
+    });
+  });
 }
 
-async function doctor(context: CommandContext): Promise<number> {
+interface DoctorOptions extends GlobalOptions {
+  readonly here?: boolean;
+}
+
+const HERE = "--here";
+
+/** By a process of its own, which may hang; by this one if none can be started. */
+async function supervised(context: CommandContext): Promise<HealthReport> {
+  const answer = await superviseDoctor(context, HERE);
+  if (answer.report !== undefined) return answer.report;
+  return answer.why === "ended" ? examine(context) : healthReport([SILENT]);
+}
+
+const SILENT: HealthCheck = {
+  name: "doctor",
+  status: "failing",
+  detail: `no check was done within ${SUPERVISED_MS_MAX / 1_000} s`,
+  advice: "The disk or network file system under the data directory hangs, or the machine does.",
+};
+
+async function examine(context: CommandContext): Promise<HealthReport> {
   const { facts, resolved } = await within<Examined>(LOOK_MS_MAX, examineConfiguration(context), {
     facts: {
       set: {},
@@ -56,21 +85,25 @@ async function doctor(context: CommandContext): Promise<number> {
     ...(paths !== undefined &&
     resolved !== undefined &&
     (await within(LOOK_MS_MAX, isThere(paths.queueDir), false))
-      ? [storeFinding(parts), ...queueChecks(async () => (await parts.get()).memory.status())]
+      ? [
+          storeFinding(parts),
+          ...queueChecks(
+            async () => (await parts.get()).memory.status(),
+            async () => (await parts.get()).memoryLimit(),
+          ),
+        ]
       : []),
     ...(paths === undefined ? [] : [hooksCheck(() => hookCounts(hooksDirectory(paths.home)))]),
   ];
   try {
-    const report = await runChecks(checks);
-    show(context.output, report);
-    return exitCodeOf(report.status);
+    return await runChecks(checks);
   } finally {
     await parts.close();
   }
 }
 
 /** Before the checks, which have their own bound; all together stay under 15 s. */
-const LOOK_MS_MAX = 1_500;
+const LOOK_MS_MAX = 1_000;
 
 /** The answer, or the fallback if none comes in time. */
 async function within<T>(msMax: number, answer: Promise<T>, fallback: T): Promise<T> {

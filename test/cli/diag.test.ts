@@ -2,6 +2,7 @@ import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { type Diagnosis, diagnose } from "../../src/app/diagnose.ts";
+import { foundLimits } from "../../src/app/found-limits.ts";
 import * as realApp from "../../src/app.ts";
 import { nodeDurableFs } from "../../src/platform/durable-fs.ts";
 import { fakeStatus } from "../support/fake-app.ts";
@@ -97,8 +98,8 @@ it("P7: diag says which limits it found, and where", async () => {
   const parts = {
     fs: nodeDurableFs,
     doneDir: join(root, "none"),
-    config: { "memory.limitBytes": 0 },
-    roots: { proc: join(root, "proc"), sys: join(root, "sys") },
+    found: () =>
+      foundLimits({ "memory.limitBytes": 0 }, { proc: join(root, "proc"), sys: join(root, "sys") }),
     status: async () => fakeStatus(),
   };
   const bare = await diagnose(parts);

@@ -35,11 +35,16 @@ it("H1: on a sound directory every check of ours is ok, one line each", async ()
     "write and fsync",
     "file system",
     "free space",
+    "alerts",
+    "crashes",
     "store",
     "ingester",
     "backlog",
     "quarantine",
     "forgetting",
+    "spool",
+    "memory",
+    "pace",
     "hooks",
   ]);
   const ours = report.checks.filter(({ name }) => !OF_THIS_MACHINE.includes(name));

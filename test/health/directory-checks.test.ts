@@ -206,19 +206,23 @@ it("H1: all checks together, with the parts' answers through ports", async () =>
     configurationCheck({ set: {}, warnings: [] }),
     ...directoryChecks(dataPaths(home)),
     storeCheck(async () => ({ absent: true, sample: { lookedFor: 0, nowhere: 0 } })),
-    ...queueChecks(async () => {
-      statusCalls++;
-      return {
-        queue: { ...okStatus().queue, quarantined: 1 },
-        ingester: {
-          leader: null,
-          this_process_leads: false,
-          last_batch: null,
-          lag_ms: 0,
-          delayed: null,
-        },
-      };
-    }),
+    ...queueChecks(
+      async () => {
+        statusCalls++;
+        return {
+          ...okStatus(),
+          queue: { ...okStatus().queue, quarantined: 1 },
+          ingester: {
+            leader: null,
+            this_process_leads: false,
+            last_batch: null,
+            lag_ms: 0,
+            delayed: null,
+          },
+        };
+      },
+      async () => undefined,
+    ),
   ]);
   expect(report.checks.map(({ name }) => name)).toEqual([
     "configuration",
@@ -226,11 +230,16 @@ it("H1: all checks together, with the parts' answers through ports", async () =>
     "write and fsync",
     "file system",
     "free space",
+    "alerts",
+    "crashes",
     "store",
     "ingester",
     "backlog",
     "quarantine",
     "forgetting",
+    "spool",
+    "memory",
+    "pace",
   ]);
   expect(report.checks.find(({ name }) => name === "quarantine")?.status).toBe("degraded");
   expect(statusCalls).toBe(1);

@@ -98,6 +98,7 @@ export function makeFakeApp(): FakeApp {
         importFrom: (source, options) => fake.importFrom(source, options),
         importTranscripts: (roots, options) => fake.importTranscripts(roots, options),
         verify: (options) => fake.verify(options),
+        memoryLimit: async () => undefined,
         diagnose: () => fake.diagnose(),
         close: async () => {
           fake.closed++;

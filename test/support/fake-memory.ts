@@ -292,6 +292,19 @@ function pageOf<Entry>(all: readonly Entry[], limit = 20, cursor = "0"): Page<En
   return end < all.length ? { ...page, next_cursor: String(end) } : page;
 }
 
+const NO_BYTES: StatusReport["spool_bytes"] = {
+  used: 0,
+  quota: 536_870_912,
+  pending: 0,
+  spilled: 0,
+  done: 0,
+  trimmable: 0,
+  temp: 0,
+  quarantine: 0,
+  free: 1_073_741_824,
+  free_inodes: null,
+  measured_ms_ago: 5,
+};
 const NO_PRESSURE: StatusReport["pressure"] = {
   state: "normal",
   reason: "",
@@ -324,7 +337,7 @@ export function okStatus(): StatusReport {
       state: "normal",
       dropped_batches: 0,
     },
-    spool_bytes: null,
+    spool_bytes: NO_BYTES,
     pressure: NO_PRESSURE,
     queue: {
       depth: 0,
