@@ -1,6 +1,5 @@
 /** The doctor ends in time, whatever hangs: a bound of the product, so it is measured here. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { existsSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
@@ -13,7 +12,7 @@ import { needStrace } from "../support/strace.ts";
 const END_MS_MAX = 15_000;
 
 interface Ended {
-  readonly exitCode: number | null;
+  readonly exitCode: number;
   readonly ms: number;
   readonly report: HealthReport;
 }
@@ -24,18 +23,10 @@ async function doctorWhile(home: string, file: string, inject: string): Promise<
   const startedMs = performance.now();
   const child: ChildProcess = spawn(
     "strace",
-    [
-      "-f",
-      "-qq",
-      "-o",
-      "/dev/null",
-      "-P",
-      file,
-      "-e",
-      `trace=${call}`,
-      "-e",
-      `inject=${inject}`,
-    ].concat(["--", process.execPath, BUILT_ENTRY, "doctor", "--json"]),
+    ["-f", "-qq", "-o", "/dev/null", "-P", file, "-e", `trace=${call}`, "-e", `inject=${inject}`]
+      // strace itself waits for a call that it holds up; the shell says when the doctor has ended.
+      .concat(["--", "sh", "-c", '"$0" "$@"; echo "exit $?"'])
+      .concat([process.execPath, BUILT_ENTRY, "doctor", "--json"]),
     {
       env: { PATH: process.env.PATH, MEMSPOOL_HOME: home, UV_USE_IO_URING: "0" },
       stdio: ["ignore", "pipe", "ignore"],
@@ -46,12 +37,17 @@ async function doctorWhile(home: string, file: string, inject: string): Promise<
     // strace waits for all that it traces: the process that hangs goes with its group.
     endGroup(child);
   });
-  let text = "";
-  child.stdout?.on("data", (chunk: Buffer) => {
-    text += chunk.toString("utf8");
+  const text = await new Promise<string>((resolve, reject) => {
+    let seen = "";
+    child.stdout?.on("data", (chunk: Buffer) => {
+      seen += chunk.toString("utf8");
+      if (/^exit \d+$/m.test(seen)) resolve(seen);
+    });
+    child.once("close", () => reject(new Error(`ended early: ${seen}`)));
   });
-  const [exitCode] = (await once(child, "close")) as [number | null];
-  return { exitCode, ms: performance.now() - startedMs, report: JSON.parse(text) };
+  const ms = performance.now() - startedMs;
+  const [report = "", end = ""] = text.split("\n");
+  return { exitCode: Number(end.slice("exit ".length)), ms, report: JSON.parse(report) };
 }
 
 /** Its own group alone: it was started as the leader of one. */
