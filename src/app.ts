@@ -154,10 +154,11 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       version: MEMSPOOL_VERSION,
       startedAtMs: clock.nowMs(),
       ingester,
-      pressure: {
-        ...pressureSeen({ config, layout, clock, runDir: paths.runDir, ingester }),
-        ...(pressure && { own: () => ({ facts: pressure.facts(), events: [] }) }),
-      },
+      pressure: pressureSeen({
+        ...{ config, layout, clock, ingester, runDir: paths.runDir },
+        ownFacts: pressure.facts,
+        ownSignals: () => [],
+      }),
       askToDrain: () => host.flush(),
       health: () => health(),
       privacy,

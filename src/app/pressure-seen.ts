@@ -1,6 +1,6 @@
 /**
- * What a process without a pressure control of its own sees of pressure: the disk, looked at when
- * asked, and the notes of the servers that live on the data directory. Opens nothing.
+ * What a process sees of pressure: a server its own control; any other the disk, looked at when asked,
+ * and the notes of the servers that live on the data directory. Opens nothing.
  */
 import { hostname } from "node:os";
 import type { Config } from "../config/settings.ts";
@@ -13,6 +13,7 @@ import type { LiveServer, PressureSources } from "../memory/pressure-report.ts";
 import type { EventView } from "../memory/pressure-shapes.ts";
 import type { Clock } from "../platform/clock.ts";
 import { nodeDurableFs } from "../platform/durable-fs.ts";
+import type { PressureFacts } from "../pressure/pressure-facts.ts";
 import { SPOOL_AT_EASE, spoolLimits, spoolReason, spoolState } from "../pressure/quota.ts";
 import type { QueueLayout } from "../queue/layout.ts";
 import { SpoolMeter } from "../queue/spool-meter.ts";
@@ -22,6 +23,10 @@ export interface PressureSeenParts {
   readonly layout: QueueLayout;
   readonly clock: Clock;
   readonly runDir: string;
+  /** Undefined while no control runs in this process. */
+  readonly ownFacts: () => PressureFacts | undefined;
+  /** Oldest first. */
+  readonly ownSignals: () => readonly Signal[];
   readonly ingester: () => Promise<Pick<IngesterView, "leader">>;
 }
 
@@ -52,6 +57,10 @@ export function pressureSeen(parts: PressureSeenParts): PressureSources {
       hardPct: config["spool.hardPct"],
     },
     clock,
+    own: () => {
+      const facts = parts.ownFacts();
+      return facts && { facts, events: parts.ownSignals().map(eventView) };
+    },
     measure: async () => (await meter.measure()).usage,
     judge: (usage) => {
       const load = { usage, ownBytes: 0, heldBackBytes: 0, nowMs: clock.monotonicMs() };

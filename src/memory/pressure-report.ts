@@ -32,8 +32,10 @@ export interface LiveServer extends ServerView {
 export interface PressureSources {
   readonly limits: SpoolLimits;
   readonly clock: Clock;
-  /** This process's own control and its last events; undefined where there is none. */
-  readonly own?: () => { readonly facts: PressureFacts; readonly events: readonly EventView[] };
+  /** This process's own control and its last events; undefined where none runs. */
+  readonly own?: () =>
+    | { readonly facts: PressureFacts; readonly events: readonly EventView[] }
+    | undefined;
   /** Looks at the disk now. */
   readonly measure: () => Promise<SpoolUsage>;
   /** What a look means to whoever knows of no earlier one. */
