@@ -6,16 +6,16 @@
  */
 import { existsSync } from "node:fs";
 import type { RestoreOptions, RestoreResult } from "./app/backup-here.ts";
-import { flightHere } from "./app/flight-here.ts";
 import type { Diagnosis } from "./app/diagnose.ts";
+import { flightHere } from "./app/flight-here.ts";
 import { refuseHalfRestored } from "./app/half-restored.ts";
+import { healthHere } from "./app/health-here.ts";
 import { ingestWorkerData } from "./app/ingest-worker-data.ts";
 import { openEventHub } from "./app/open-event-hub.ts";
 import { pressureHere } from "./app/pressure-here.ts";
 import { pressureSeen } from "./app/pressure-seen.ts";
 import { queueViews } from "./app/queue-views.ts";
 import type { RunRebuildOptions } from "./app/run-rebuild.ts";
-import { storeAnswer } from "./app/store-answer.ts";
 import { type Transfers, transfers } from "./app/transfers.ts";
 import { type DataPaths, dataPaths } from "./config/data-paths.ts";
 import type { Config } from "./config/settings.ts";
@@ -30,11 +30,10 @@ import { ingesterView } from "./ingest/ingester-view.ts";
 import { ChangeSignal } from "./memory/change-signal.ts";
 import { createMemory } from "./memory/create-memory.ts";
 import { gatedQueue } from "./memory/gated-queue.ts";
-import type { ForgetInput, ForgetResult, HealthReport, Memory } from "./memory/memory.ts";
+import type { ForgetInput, ForgetResult, Memory } from "./memory/memory.ts";
 import { Privacy, privacySettings } from "./memory/privacy/privacy.ts";
 import { privateQueue } from "./memory/privacy/private-queue.ts";
 import type { RebuildResult } from "./memory/rebuild/rebuild-result.ts";
-import type { SpotCheck } from "./memory/spot-check.ts";
 import type { VerifyOptions, VerifyReport } from "./memory/verify/report.ts";
 import { systemClock } from "./platform/clock.ts";
 import { nodeDurableFs } from "./platform/durable-fs.ts";
@@ -157,7 +156,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
       pressure: pressureSeen({
         ...{ config, layout, clock, ingester, runDir: paths.runDir },
         ownFacts: pressure.facts,
-        ownSignals: () => [],
+        ownSignals: () => flight.report().signals,
       }),
       askToDrain: () => host.flush(),
       health: () => health(),
@@ -172,27 +171,12 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     },
     changes,
   );
-  const lookForSome = async (): Promise<SpotCheck> => {
-    const { spotCheck } = await import("./memory/spot-check.ts");
-    return spotCheck({ fs: nodeDurableFs, layout, receipt: (ulid) => memory.receipt(ulid) });
-  };
   const found = async () => {
     const { foundLimits } = await import("./app/found-limits.ts");
     return foundLimits(config);
   };
   const memoryLimit = async () => (await found()).memory;
-  const health = async (): Promise<HealthReport> => {
-    const { acceptedConfiguration, directoryChecks, hooksCheck, queueChecks, storeCheck } =
-      await import("./health/health-checks.ts");
-    const { runChecks } = await import("./health/run-checks.ts");
-    return runChecks([
-      acceptedConfiguration,
-      ...directoryChecks(paths),
-      storeCheck(() => storeAnswer(store, paths, lookForSome)),
-      ...queueChecks(() => memory.status(), memoryLimit),
-      hooksCheck(hooks),
-    ]);
-  };
+  const health = () => healthHere({ paths, layout, store, memory, memoryLimit, hooks });
   const drain = async (drainOptions: DrainOptions): Promise<DrainResult> => {
     const { drainHere } = await import("./ingest/drain-here.ts");
     return drainHere({ ...shared, ...workerData, memory }, drainOptions);

@@ -9,7 +9,11 @@ import type { ServerNote } from "../events/server-note.ts";
 import { readServerNotes } from "../events/server-notes.ts";
 import type { Signal } from "../events/signal.ts";
 import type { IngesterView } from "../memory/parts.ts";
-import type { LiveServer, PressureSources } from "../memory/pressure-report.ts";
+import {
+  EVENTS_SHOWN_MAX,
+  type LiveServer,
+  type PressureSources,
+} from "../memory/pressure-report.ts";
 import type { EventView } from "../memory/pressure-shapes.ts";
 import type { Clock } from "../platform/clock.ts";
 import { nodeDurableFs } from "../platform/durable-fs.ts";
@@ -25,7 +29,7 @@ export interface PressureSeenParts {
   readonly runDir: string;
   /** Undefined while no control runs in this process. */
   readonly ownFacts: () => PressureFacts | undefined;
-  /** Oldest first. */
+  /** Newest first. */
   readonly ownSignals: () => readonly Signal[];
   readonly ingester: () => Promise<Pick<IngesterView, "leader">>;
 }
@@ -59,7 +63,7 @@ export function pressureSeen(parts: PressureSeenParts): PressureSources {
     clock,
     own: () => {
       const facts = parts.ownFacts();
-      return facts && { facts, events: parts.ownSignals().map(eventView) };
+      return facts && { facts, events: lastOf(parts.ownSignals()) };
     },
     measure: async () => (await meter.measure()).usage,
     judge: (usage) => {
@@ -97,11 +101,16 @@ export function liveServer(note: ServerNote, leads: boolean): LiveServer {
       },
     }),
     ...(ack && { ackP50Ms: ack.p50_ms, ackP99Ms: ack.p99_ms }),
-    events: note.signals.map(eventView).reverse(),
+    events: lastOf(note.signals),
   };
 }
 
-export function eventView({ time, severity, code, message }: Signal): EventView {
+/** @param signals newest first */
+function lastOf(signals: readonly Signal[]): EventView[] {
+  return signals.slice(0, EVENTS_SHOWN_MAX).map(eventView).reverse();
+}
+
+function eventView({ time, severity, code, message }: Signal): EventView {
   return { time, severity, code, message };
 }
 
