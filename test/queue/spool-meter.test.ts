@@ -285,7 +285,7 @@ describe("P1: the estimate of a short-lived process", () => {
     });
   });
 
-  it("P1: looks at 256 envelopes at most, spread over all of them", async () => {
+  it("P1: looks at 128 envelopes at most, spread over all of them", async () => {
     const { fs, calls } = faultyFs();
     const { meter, pending } = scene(fs);
     const count = SAMPLED_ENVELOPES * 2 + 88;
