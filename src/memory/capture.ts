@@ -35,6 +35,9 @@ const DISK_CODES: ReadonlySet<string> = new Set<ErrorReport["code"]>([
   "INTERNAL",
 ]);
 
+/** A full disk, as the quota sees it, refuses the next one as well; low priority is refused early. */
+const QUOTA_REASONS: ReadonlySet<string> = new Set(["quota", "line"]);
+
 export class Captures {
   readonly #parts: CaptureParts;
   readonly #queue: AppendingQueue;
@@ -84,8 +87,9 @@ export class Captures {
     } catch (error) {
       this.#failed++;
       // A refused record says nothing about the next one; a disk that fails does.
-      const { code } = reportError(error);
-      if (DISK_CODES.has(code)) this.#failing = code;
+      const { code, details } = reportError(error);
+      const isHeldUp = QUOTA_REASONS.has(String(details.reason)) && input?.priority !== "low";
+      if (DISK_CODES.has(code) || (code === "BACKPRESSURE" && isHeldUp)) this.#failing = code;
       throw error;
     }
   }

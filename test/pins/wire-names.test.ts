@@ -249,7 +249,8 @@ it("the tools, their arguments and the fields of their answers", () => {
     [
       "queue_status",
       "",
-      "state, reasons, queue, counters, ingester, store, hooks, privacy, retention, error",
+      "state, reasons, spool, spool_bytes, pressure, queue, counters, ingester, ingest_rate, " +
+        "store, events, hooks, privacy, retention, error",
     ],
     ["queue_flush", "timeout_ms integer", "drained, remaining, ms, error"],
     ["queue_retry", "ulid string, limit integer", "returned, outcomes, remaining, error"],

@@ -244,6 +244,24 @@ describe("memory_recent and memory_receipt", () => {
 });
 
 describe("queue_status and queue_flush", () => {
+  it("T11: is small however much there is to tell, and has the spool block as it is", async () => {
+    const sentence = "x".repeat(300);
+    memory.statusReport = {
+      ...memory.statusReport,
+      state: "failing",
+      reasons: Array(20).fill(sentence),
+      events: Array(10).fill({
+        time: "2026-03-01T09:30:00.000Z",
+        severity: "warning",
+        code: "MEM_PRESSURE",
+        message: sentence,
+      }),
+    };
+    const { structured } = await call("queue_status");
+    expect(structured.spool).toEqual(memory.statusReport.spool);
+    expect(JSON.stringify(structured).length).toBeLessThan(40_000);
+  });
+
   it("T8: returns the object of the status resource", async () => {
     const { structured } = await call("queue_status");
     const resource = await session.client.readResource({ uri: "memspool://status" });
