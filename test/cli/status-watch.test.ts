@@ -79,6 +79,7 @@ function fullStatus(): StatusReport {
     data_dir: "/a/path/".repeat(30),
     project: "記憶".repeat(60),
     spool: { ...ok.spool, used_mb: 499, state: "hard", dropped_batches: 12 },
+    spool_bytes: ok.spool_bytes && { ...ok.spool_bytes, used: 499 * 1_048_576 },
     pressure: {
       ...ok.pressure,
       waiting: 3,
