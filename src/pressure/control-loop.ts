@@ -33,6 +33,8 @@ export interface Sensor {
   readonly everyMs: number;
   /** Keeps by itself what it measures. @throws where it can not be measured */
   readonly look: (nowMs: number) => Promise<void> | void;
+  /** After each look that failed, and again and again while one hangs. */
+  readonly onFailed?: () => void;
 }
 
 export interface ControlLoopParts {
@@ -150,7 +152,9 @@ export class ControlLoop {
   }
 
   #tell(watched: Watched, errno: string): void {
-    if (watched.isFailing || !this.#running) return;
+    if (!this.#running) return;
+    watched.sensor.onFailed?.();
+    if (watched.isFailing) return;
     watched.isFailing = true;
     this.#parts.events.emit("sensor_failed", { sensor: watched.sensor.name, errno });
   }

@@ -99,6 +99,7 @@ export class LookingGate implements Gate {
       const { usage, pendingUlids } = await this.#parts.measure();
       this.#parts.guard.measured(usage, pendingUlids);
     } catch (error) {
+      this.#parts.guard.lookFailed();
       this.#parts.onFailed(error);
     }
     const nowMs = clock.monotonicMs();

@@ -159,6 +159,7 @@ export class Pressure {
           this.#hasLooked = true;
           if (guard.facts().state !== "normal") trim();
         },
+        onFailed: () => guard.lookFailed(),
       },
       {
         ...{ name: "memory", everyMs: LIMITS_EVERY_MS },

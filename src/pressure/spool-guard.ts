@@ -8,7 +8,9 @@
  * over before the look began, and who the look found pending, is not counted here any more. What can
  * not be told is counted too much until the next look, never too little. State is judged anew at each
  * look, each append and each question. Each transition is one `backpressure_changed`; the way back to
- * normal is one `backpressure_cleared`. Nothing is judged before the first look.
+ * normal is one `backpressure_cleared`. Nothing is judged before the first look, and nothing any more
+ * once all looks have failed for BLIND_MS: what is in use only grows then, and would hold captures up
+ * for ever.
  */
 import type { Events } from "../events/catalogue.ts";
 import type { Clock } from "../platform/clock.ts";
@@ -26,6 +28,9 @@ import {
   spoolState,
 } from "./quota.ts";
 
+/** A disk that nobody could look at for so long holds nobody up. */
+export const BLIND_MS = 30_000;
+
 export interface SpoolGuardParts {
   readonly clock: Clock;
   readonly events: Events;
@@ -37,6 +42,8 @@ export class SpoolGuard {
   readonly #listeners = new Set<() => void>();
   readonly #own = new OwnAppends();
   #usage: SpoolUsage | undefined;
+  /** Since when all looks fail, on the monotonic clock. */
+  #failingSinceMs: number | undefined;
   #standing: SpoolStanding = SPOOL_AT_EASE;
   #sinceMs: number;
   /** On the monotonic clock. */
@@ -52,12 +59,21 @@ export class SpoolGuard {
   }
 
   /**
-   * A look at the disk ended.
+   * A look at the disk ended. One that began before another that has ended says nothing new.
    * @param pendingUlids that the look found
    */
   measured(usage: SpoolUsage, pendingUlids: ReadonlySet<string>): void {
+    this.#failingSinceMs = undefined;
+    if (this.#usage !== undefined && usage.atMs < this.#usage.atMs) return;
     this.#own.seen(usage.atMs, pendingUlids);
     this.#usage = usage;
+    this.#judge();
+    this.#tell();
+  }
+
+  /** A look at the disk failed, or does not end. */
+  lookFailed(): void {
+    this.#failingSinceMs ??= this.#nowMs();
     this.#judge();
     this.#tell();
   }
@@ -94,7 +110,7 @@ export class SpoolGuard {
   admission(): SpoolAdmission {
     this.#judge();
     const usage = this.#usage;
-    if (usage === undefined) {
+    if (usage === undefined || this.#isBlind()) {
       return { state: "normal", relievable: false, roomBytes: Number.POSITIVE_INFINITY };
     }
     const { quotaBytes, hardPct } = this.#parts.limits;
@@ -118,9 +134,9 @@ export class SpoolGuard {
     };
   }
 
-  /** Pending records, own appends and those in flight with them; undefined before the first look. */
+  /** Pending records, own appends and those in flight with them; undefined where nobody knows. */
   pendingCount(): number | undefined {
-    if (this.#usage === undefined) return undefined;
+    if (this.#usage === undefined || this.#isBlind()) return undefined;
     return this.#usage.pendingCount + this.#own.count + this.#inFlightCount;
   }
 
@@ -144,6 +160,11 @@ export class SpoolGuard {
     };
   }
 
+  #isBlind(): boolean {
+    const sinceMs = this.#failingSinceMs;
+    return sinceMs !== undefined && this.#nowMs() - sinceMs >= BLIND_MS;
+  }
+
   #relievable(): boolean {
     return relievable(this.#standing, this.#nowMs());
   }
@@ -153,7 +174,7 @@ export class SpoolGuard {
     if (load === undefined) return;
     const { events, clock, limits } = this.#parts;
     const { state: from } = this.#standing;
-    this.#standing = spoolState(this.#standing, load, limits);
+    this.#standing = this.#isBlind() ? SPOOL_AT_EASE : spoolState(this.#standing, load, limits);
     const { state: to } = this.#standing;
     if (to === from) return;
     this.#sinceMs = clock.nowMs();

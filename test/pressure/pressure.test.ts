@@ -2,7 +2,9 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { HANGS_MS } from "../../src/pressure/control-loop.ts";
 import { HARD_ALERT_NAME, HARD_MS } from "../../src/pressure/hard-alert.ts";
+import { BLIND_MS } from "../../src/pressure/spool-guard.ts";
 import { COOL_DOWN_MS, PressureBench, QUOTA_BYTES } from "../support/pressure-bench.ts";
 
 const NORMAL = { priority: "normal", bytes: 10 } as const;
@@ -114,6 +116,25 @@ describe("from the sensors to captures", () => {
     expect(bench.paces).toEqual([0.5]);
     expect(bench.pressure.facts().spool.usage).toBeUndefined();
     expect(bench.events.named("sensor_failed")).toEqual([{ sensor: "spool", errno: "ETIMEDOUT" }]);
+  });
+
+  it("P9: looks that fail for ever after a full disk do not keep captures out for ever", async () => {
+    for (const fails of [
+      () => Promise.reject(new Error("EIO")),
+      () => new Promise<never>(() => {}),
+    ]) {
+      const bench = await new PressureBench().started();
+      bench.usage = { pendingBytes: QUOTA_BYTES };
+      await bench.pass(HARD_MS + 2_000);
+      expect(bench.pressure.facts().spool.state).toBe("hard");
+      bench.measure = fails;
+      await bench.pass(HANGS_MS + BLIND_MS + 1_000);
+      (await bench.gate.enter(NORMAL)).done(undefined);
+      const failed = bench.events.named("sensor_failed").filter(({ sensor }) => sensor === "spool");
+      expect(failed).toHaveLength(1);
+      expect(bench.events.named("backpressure_cleared")).toHaveLength(1);
+      expect(bench.events.named("alert_cleared")).toHaveLength(1);
+    }
   });
 
   it("P9: a capture that begins makes the loop look at once, not at the idle tick", async () => {

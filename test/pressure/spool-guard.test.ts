@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { BLIND_MS } from "../../src/pressure/spool-guard.ts";
 import { GateScene, KIB, MIB, usage } from "../support/gate-scene.ts";
 
 /** 26 characters that sort like the number. */
@@ -136,5 +137,54 @@ describe("spool guard", () => {
     other.guard.take(KIB);
     other.guard.done(KIB, id(1));
     expect(other.guard.facts().state).toBe("hard");
+  });
+
+  it("P1: a look that ends after a newer one changes nothing", () => {
+    const scene = new GateScene();
+    const older = usage(scene.time, 50);
+    scene.time.advance(10);
+    scene.guard.take(5 * MIB);
+    scene.guard.done(5 * MIB, id(1));
+    scene.time.advance(10);
+    scene.look(55);
+    scene.guard.measured(older, new Set());
+    expect(scene.guard.admission().roomBytes).toBe(45 * MIB);
+  });
+
+  it("P1: looks that fail for long: nobody knows how full the disk is, and nobody is held up", () => {
+    const scene = new GateScene();
+    scene.look(101);
+    scene.guard.lookFailed();
+    scene.time.advance(BLIND_MS - 1);
+    scene.guard.lookFailed();
+    expect(scene.guard.admission().state).toBe("hard");
+    let told = 0;
+    scene.guard.onChange(() => told++);
+    scene.time.advance(1);
+    scene.guard.lookFailed();
+    expect(told).toBe(1);
+    expect(scene.guard.admission()).toMatchObject({ state: "normal", relievable: false });
+    expect(scene.guard.admission().roomBytes).toBe(Number.POSITIVE_INFINITY);
+    expect(scene.guard.pendingCount()).toBeUndefined();
+    expect(scene.events.named("backpressure_cleared")).toHaveLength(1);
+    scene.look(101);
+    expect(scene.guard.admission().state).toBe("hard");
+    scene.guard.lookFailed();
+    expect(scene.guard.admission().state).toBe("hard");
+  });
+
+  it("P1: own appends that no look can see any more never add up to a hard limit that stays", () => {
+    const scene = new GateScene();
+    scene.look(10);
+    for (let n = 0; n < 100; n++) {
+      scene.guard.lookFailed();
+      scene.time.advance(1_000);
+      scene.guard.take(MIB);
+      scene.guard.done(MIB, id(n));
+    }
+    expect(scene.guard.facts().state).toBe("normal");
+    scene.time.advance(1);
+    scene.look(12);
+    expect(scene.guard.admission().roomBytes).toBe(88 * MIB);
   });
 });
