@@ -4,8 +4,9 @@
  *   quiet ── hard for HARD_MS ──▶ told (event, file) ── no longer hard ──▶ quiet (file gone)
  *
  * Guarantees: one event for each time that hard lasts so long. The file goes as soon as hard is over,
- * and one that a dead process left goes as soon as this process knows that it is not hard. A disk on
- * which it can not be written is tried again every minute; the event is not held up by that.
+ * and one that a dead process left goes as soon as this process knows that it is not hard. It is
+ * written anew every minute while hard lasts, for another server may have removed it, or the disk may
+ * have refused it; the event is not held up by that.
  */
 import { join } from "node:path";
 import type { Events } from "../events/catalogue.ts";
@@ -56,14 +57,18 @@ export class HardAlert {
       this.#told = true;
       this.#parts.events.emit("backpressure_critical", { hard_ms: Math.round(hardMs) });
     }
-    if (this.#written || nowMs - this.#triedAtMs < WRITE_AGAIN_MS) return;
+    if (nowMs - this.#triedAtMs < WRITE_AGAIN_MS) return;
     this.#triedAtMs = nowMs;
-    this.#written = this.#file.raise(this.#text(spool.reason, hardMs));
-    if (this.#written) this.#parts.events.emit("alert_raised", { alert: HARD_ALERT_NAME });
+    const stands = this.#file.raise(this.#text(spool.reason, hardMs));
+    if (stands && !this.#written) {
+      this.#written = true;
+      this.#parts.events.emit("alert_raised", { alert: HARD_ALERT_NAME });
+    }
   }
 
   #over(): void {
-    if (this.#mayBeStale || this.#written) {
+    // Another server that was hard at the same time may have written it and be gone.
+    if (this.#mayBeStale || this.#hardSinceMs !== undefined) {
       if (this.#file.clear()) this.#parts.events.emit("alert_cleared", { alert: HARD_ALERT_NAME });
     }
     this.#hardSinceMs = undefined;

@@ -92,6 +92,30 @@ describe("the alert that hard lasts", () => {
     expect(bench.told).toEqual(["alert_cleared"]);
   });
 
+  it("P4: the file that another server removed stands again a minute later, while hard lasts", () => {
+    const bench = new AlertBench();
+    const alert = bench.alert();
+    bench.hold(alert, HARD_MS + 100);
+    bench.alert().update(NORMAL); // it starts now, and sees less use
+    expect(existsSync(bench.path)).toBe(false);
+    bench.hold(alert, 61_000);
+    expect(existsSync(bench.path)).toBe(true);
+    expect(bench.events.named("alert_raised")).toHaveLength(1);
+    alert.update(SOFT);
+    expect(existsSync(bench.path)).toBe(false);
+  });
+
+  it("P4: the file of a server that was killed goes when another one that was hard is over it", () => {
+    const bench = new AlertBench();
+    const [killed, other] = [bench.alert(), bench.alert()];
+    other.update(NORMAL);
+    bench.hold(killed, HARD_MS + 100);
+    bench.hold(other, 1_000);
+    expect(existsSync(bench.path)).toBe(true);
+    other.update(SOFT);
+    expect(existsSync(bench.path)).toBe(false);
+  });
+
   it("P4: without a file nothing is cleared or told", () => {
     const bench = new AlertBench();
     bench.alert().update(NORMAL);
