@@ -3,11 +3,11 @@
  *
  * Guarantees: nobody waits and nobody is slowed; at the hard limit a capture is refused, whatever its
  * priority. The disk is looked at once, within `lookMs`; where that fails or takes longer, captures
- * are let in. What may be trimmed does not count: whoever leads trims it, and a hook can not wait to
- * see.
+ * are let in. What is about to be trimmed does not count: whoever leads trims it, and a hook can not
+ * wait to see.
  */
 import type { Timing } from "../platform/timing.ts";
-import type { SpoolUsage } from "../queue/spool-usage.ts";
+import { type SpoolUsage, softLimitBytes, usedBytes } from "../queue/spool-usage.ts";
 import { envelopeBytes, type Gate, type GateRequest, type Ticket } from "./gate.ts";
 import type { GateFacts } from "./pressure-facts.ts";
 import { SPOOL_AT_EASE, type SpoolLimits, spoolReason, spoolState } from "./quota.ts";
@@ -73,12 +73,14 @@ export class InstantGate implements Gate {
   /** "" while captures are let in. */
   #hardReason(usage: SpoolUsage): string {
     const { limits, timing } = this.#parts;
-    const { trimmableBytes } = usage;
+    const softBytes = softLimitBytes(limits.quotaBytes, limits.softPct);
+    const excessBytes = Math.max(0, usedBytes(usage) + this.#ownBytes - softBytes);
+    const goingBytes = Math.min(usage.trimmableBytes, excessBytes);
     const trimmed = {
       ...usage,
-      doneBytes: usage.doneBytes - trimmableBytes,
+      doneBytes: usage.doneBytes - goingBytes,
       trimmableBytes: 0,
-      freeBytes: usage.freeBytes + trimmableBytes - this.#ownBytes,
+      freeBytes: usage.freeBytes + goingBytes - this.#ownBytes,
     };
     const nowMs = timing.clock.monotonicMs();
     const load = { usage: trimmed, ownBytes: this.#ownBytes, heldBackBytes: 0, nowMs };

@@ -37,7 +37,15 @@ it("P2: what can be trimmed holds no hook up, unless that would not be enough", 
   expect(await said([open(101, trimmable).enter()])).toEqual(["quota"]);
   const full = { freeBytes: 10 * MIB };
   expect(await said([open(1, full).enter()])).toEqual(["quota"]);
-  expect(await said([open(1, { ...trimmable, ...full }).enter()])).toEqual(["admitted"]);
+  expect(await said([open(31, { ...trimmable, ...full }).enter()])).toEqual(["quota"]);
+});
+
+it("P2: what nobody trims, because use is under soft, makes no room on a full disk", async () => {
+  const full = { doneBytes: 60 * MIB, trimmableBytes: 60 * MIB, freeBytes: 62.5 * MIB };
+  expect(await said([open(30, full).enter()])).toEqual(["quota"]);
+  // Trimmed down to soft, 91 MiB to 90, it gives 1 MiB.
+  expect(await said([open(31, full).enter()])).toEqual(["quota"]);
+  expect(await said([open(32, full).enter()])).toEqual(["admitted"]);
 });
 
 it("P2: looks once, and counts what it let in since", async () => {
