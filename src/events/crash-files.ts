@@ -3,7 +3,7 @@
  *
  * Guarantees: a report is 0600 and fsynced before `write` returns its name, or the reason why there
  * is none; a part of one never stays where the disk lets us remove it. At most one a
- * REPORT_INTERVAL_MS, also across processes that crash in a loop, by the newest report's own name;
+ * REPORT_INTERVAL_MS, also across processes that crash in a loop, by the reports' own names;
  * at most REPORTS_MAX are kept, the newest. The directory is not followed if it is a symlink. Two
  * processes that crash in one millisecond may both write.
  */
@@ -39,9 +39,8 @@ export class CrashFiles {
 
   /** Whether a report of the last minute is there. Throws system errors. */
   hasRecent(nowMs: number): boolean {
-    const newestMs = Math.max(...this.#names().map(timeOf));
     // One that lies ahead was written by a clock that was wrong; it must not silence us for long.
-    return Math.abs(nowMs - newestMs) < REPORT_INTERVAL_MS;
+    return this.#names().some((name) => Math.abs(nowMs - timeOf(name)) < REPORT_INTERVAL_MS);
   }
 
   /** Never throws. */
@@ -52,7 +51,7 @@ export class CrashFiles {
       if (this.hasRecent(nowMs)) return { why: "recent" };
       const report = crashReportName(nowMs, pid);
       this.#writeWhole(join(this.#dir, report), content());
-      this.#removeOldest();
+      this.#removeOldest(report);
       return { report };
     } catch (error) {
       return { why: errnoOf(error) ?? "unknown" };
@@ -74,8 +73,9 @@ export class CrashFiles {
   }
 
   /** What can not be removed stays: the report that was just written matters more. */
-  #removeOldest(): void {
-    for (const name of this.#names().slice(0, -REPORTS_MAX)) {
+  #removeOldest(kept: string): void {
+    const others = this.#names().filter((name) => name !== kept);
+    for (const name of others.slice(0, 1 - REPORTS_MAX)) {
       try {
         unlinkIfThere(this.#fs, join(this.#dir, name));
       } catch (error) {

@@ -118,13 +118,18 @@ export interface ReadNotesParts {
 /** Of all living servers, this process's own too; the newest NOTES_MAX, newest first. */
 export async function readServerNotes(parts: ReadNotesParts): Promise<ServerNote[]> {
   const { fs, dir } = parts;
-  const names = await fs.names(dir).catch(emptyIfSystem);
+  const names = await namesIn(fs, dir).catch(emptyIfSystem);
   const notes: ServerNote[] = [];
   for (const name of names.filter((each) => NAME.test(each)).slice(0, NAMES_MAX)) {
     const note = await lookAt(parts, join(dir, name)).catch(nothingIfSystem);
     if (note !== undefined) notes.push(note);
   }
   return notes.sort((a, b) => b.at_ms - a.at_ms).slice(0, NOTES_MAX);
+}
+
+/** Of a directory; a symlink may lead to one of somebody else. */
+async function namesIn(fs: ReadNotesParts["fs"], dir: string): Promise<string[]> {
+  return (await fs.facts(dir)).kind === "directory" ? fs.names(dir) : [];
 }
 
 async function lookAt(parts: ReadNotesParts, path: string): Promise<ServerNote | undefined> {

@@ -142,6 +142,15 @@ describe("reports", () => {
     const start = clock.nowMs();
     write(start + 86_400_000);
     expect(write(start)).toHaveProperty("report");
+    expect(write(start + 1)).toEqual({ why: "recent" });
+  });
+
+  it("P10: nor is a new report the first to go where many lie ahead", () => {
+    const start = clock.nowMs();
+    for (let day = 1; day <= 10; day++) write(start + day * 86_400_000);
+    const { report = "" } = write(start);
+    expect(existsSync(join(dir, report))).toBe(true);
+    expect(readdirSync(dir)).toHaveLength(10);
   });
 
   it("P10: a full disk leaves no part of a report, and says what it was", () => {

@@ -196,6 +196,17 @@ describe("reading notes", () => {
     expect([existsSync(left), existsSync(other)]).toEqual([false, true]);
   });
 
+  it("X1: a symlink in the directory's place is not followed, and nothing behind it is swept", async () => {
+    writer().write(content());
+    const link = join(freshDirectory(), "run");
+    symlinkSync(dir, link);
+    clock.advance(61_000);
+    const parts = { fs: nodeDurableFs, dir: link, clock, host: HOST };
+    expect(await readServerNotes({ ...parts, isAlive: () => true })).toEqual([]);
+    await readServerNotes({ ...parts, isAlive: () => false });
+    expect(readdirSync(dir)).toHaveLength(1);
+  });
+
   it("shows the newest 64 of many", async () => {
     const alive = Array.from({ length: 70 }, (_, index) => index + 1);
     for (const pid of alive) {
