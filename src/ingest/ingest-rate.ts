@@ -20,6 +20,8 @@ export class IngestRate {
     const count = total - this.#total;
     this.#total = total;
     const atMs = Math.floor(nowMs / STEP_MS) * STEP_MS;
+    // The clock was set back: what it dated ahead would stay until it gets there again.
+    while ((this.#steps.at(-1)?.[0] ?? atMs) > atMs) this.#steps.pop();
     const last = this.#steps.at(-1);
     if (last !== undefined && last[0] === atMs) last[1] += count;
     else if (count > 0) this.#steps.push([atMs, count]);

@@ -74,6 +74,26 @@ describe("the leader's note", () => {
     expect(written()).toBe(4);
   });
 
+  it("R1: stays a note, and small, where the clock is set back", async () => {
+    const { layout, clock, file } = bench();
+    mkdirSync(layout.leasePath);
+    let ingested = 0;
+    const minutes = (count: number) => {
+      for (let second = 0; second < count * 60; second++) {
+        clock.advance(1_000);
+        ingested += 5;
+        file.note({ ...REPORT, totals: { ...REPORT.totals, ingested } });
+      }
+    };
+    minutes(2);
+    clock.step(-3_600_000);
+    minutes(10);
+    const note = await readLeaderNote(nodeDurableFs, layout);
+    expect(note?.minute.length).toBeLessThanOrEqual(8);
+    const seen = await ingesterView(nodeDurableFs, layout, FOLLOWER, clock.nowMs());
+    expect(seen.ratePerS).toBeCloseTo(5, 0);
+  });
+
   it("R1: tells the rate of the last minute, the end of a burst too, and none when nobody leads on", async () => {
     const { layout, clock, file } = bench();
     const rate = async () =>
