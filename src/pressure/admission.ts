@@ -27,7 +27,7 @@ export interface SpoolAdmission {
   readonly state: SpoolState;
   /** Trimming is about to bring use down: nobody is held up meanwhile. */
   readonly relievable: boolean;
-  /** What still fits below the hard limit. */
+  /** What still fits below the hard limit, with what will be trimmed for it. */
   readonly roomBytes: number;
 }
 

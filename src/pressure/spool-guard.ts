@@ -115,8 +115,11 @@ export class SpoolGuard {
     }
     const { quotaBytes, hardPct } = this.#parts.limits;
     const used = usedBytes(usage) + this.#own.bytes + this.#inFlightBytes;
-    const roomBytes = (quotaBytes * hardPct) / 100 - used;
-    return { state: this.#standing.state, relievable: this.#relievable(), roomBytes };
+    const { state, trimmableBytes } = this.#standing;
+    // While normal nothing is trimmed, because use is under soft: whoever goes over it begins that.
+    const yieldBytes = state === "normal" ? trimmableBytes : 0;
+    const roomBytes = (quotaBytes * hardPct) / 100 - used + yieldBytes;
+    return { state, relievable: this.#relievable(), roomBytes };
   }
 
   facts(): SpoolFacts {

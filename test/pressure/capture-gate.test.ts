@@ -139,6 +139,22 @@ describe("capture gate, hard", () => {
     expect(await said([...line.slice(3), small])).toEqual(["quota", "quota", "quota", "quota"]);
   });
 
+  it("P2: an archive that is not trimmed yet, because use is under soft, takes nobody's room", async () => {
+    const scene = new GateScene({ waitBytes: 100 * MIB });
+    scene.look(9, { doneBytes: 80 * MIB, trimmableBytes: 60 * MIB });
+    const large = scene.enter({ bytes: 20 * MIB });
+    expect(await said([large])).toEqual(["admitted"]);
+    // What is in flight has its share of it: no more than trimming will make room for.
+    const [larger, largest] = [scene.enter({ bytes: 50 * MIB }), scene.enter({ bytes: 70 * MIB })];
+    expect(await said([larger, largest])).toEqual(["admitted", "held"]);
+    large.ticket?.done("01JQ7Z8X9Y0000000000000001");
+    expect(scene.guard.admission()).toMatchObject({ state: "hard", relievable: true });
+    // Nobody trims: what was promised is over, and hard holds.
+    scene.time.advance(2_000);
+    expect(scene.guard.admission()).toMatchObject({ state: "hard", relievable: false });
+    expect(scene.guard.admission().roomBytes).toBeLessThan(0);
+  });
+
   it("P2: one larger than all the room waits and is refused, and who is behind it is not", async () => {
     const scene = new GateScene();
     scene.look(99.5);
