@@ -11,7 +11,7 @@ export interface SpoolFacts {
   readonly sinceMs: number;
   /** One sentence; "" when normal. */
   readonly reason: string;
-  /** The last look; undefined before the first. */
+  /** The last look, and this process's own appends since as pending; undefined before the first. */
   readonly usage: SpoolUsage | undefined;
   readonly quotaBytes: number;
   readonly softPct: number;

@@ -131,7 +131,7 @@ export class SpoolGuard {
       state,
       sinceMs: this.#sinceMs,
       reason: load === undefined ? "" : spoolReason(state, load, this.#parts.limits),
-      usage: this.#usage,
+      usage: load && withOwn(load, this.#own.count),
       ...{ quotaBytes, softPct, hardPct },
       relievable: this.#relievable(),
     };
@@ -201,4 +201,13 @@ export class SpoolGuard {
   #nowMs(): number {
     return this.#parts.clock.monotonicMs();
   }
+}
+
+/** Free space and inodes are less the own appends already. */
+function withOwn({ usage, ownBytes }: SpoolLoad, ownCount: number): SpoolUsage {
+  return {
+    ...usage,
+    pendingBytes: usage.pendingBytes + ownBytes,
+    pendingCount: usage.pendingCount + ownCount,
+  };
 }

@@ -31,6 +31,23 @@ describe("spool guard", () => {
     ]);
   });
 
+  it("R1: tells its own appends with the last look, so that state and use agree", () => {
+    const scene = new GateScene();
+    scene.look(80);
+    const before = scene.guard.facts().usage;
+    scene.guard.take(15 * MIB);
+    scene.guard.done(15 * MIB, id(1));
+    const { state, usage: told } = scene.guard.facts();
+    expect(state).toBe("soft");
+    expect(told).toEqual({
+      ...before,
+      pendingBytes: 95 * MIB,
+      pendingCount: 1,
+      freeBytes: (before?.freeBytes ?? 0) - 15 * MIB,
+      freeInodes: (before?.freeInodes ?? 0) - 1,
+    });
+  });
+
   it("P1: what failed gives its room back", () => {
     const scene = new GateScene();
     scene.look(80);
