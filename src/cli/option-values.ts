@@ -45,7 +45,8 @@ const LINE_OF_HELP = /(\S.{0,71})(?:\s+|$)/g;
 export function describeSettings(): string {
   const lines = SETTING_NAMES.flatMap((name) => {
     const { default: absent, help } = SETTINGS[name];
-    const value = absent === "" ? "none" : String(absent);
+    const isNone = absent === "" || (typeof absent === "object" && isEmpty(absent));
+    const value = isNone ? "none" : String(absent);
     const meaning = help.replace(LINE_OF_HELP, "    $1\n").trimEnd();
     return [`  ${name.padEnd(21)} ${envName(name)} (default ${value})`, meaning];
   });
@@ -54,6 +55,10 @@ export function describeSettings(): string {
     "directory:",
     ...lines,
   ].join("\n");
+}
+
+function isEmpty(value: object | null): boolean {
+  return value === null || Object.keys(value).length === 0;
 }
 
 /** Examples below a command's help. */

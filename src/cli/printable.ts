@@ -36,6 +36,12 @@ export function shortBytes(bytes: number): string {
   return kib < 1_024 ? `${kib.toFixed(1)} KiB` : `${(kib / 1_024).toFixed(1)} MiB`;
 }
 
+/** MiB without the unit: tenths below ten, and never more than there is. */
+export function shortMib(bytes: number): string {
+  const mib = bytes / 1_048_576;
+  return String(mib >= 10 ? Math.floor(mib) : Math.floor(mib * 10) / 10);
+}
+
 export function shortDuration(ms: number): string {
   if (ms < 1_000) return `${Math.round(ms)} ms`;
   const seconds = ms / 1_000;

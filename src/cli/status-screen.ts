@@ -8,7 +8,15 @@
 import type { StatusReport } from "../memory/memory.ts";
 import { bar, cutLine, level } from "./drawing.ts";
 import type { Style } from "./output.ts";
-import { counted, hang, oneLine, shortBytes, shortDuration, shortTime } from "./printable.ts";
+import {
+  counted,
+  hang,
+  oneLine,
+  shortBytes,
+  shortDuration,
+  shortMib,
+  shortTime,
+} from "./printable.ts";
 
 export interface Screen {
   /** Infinity where nothing has to fit. */
@@ -24,7 +32,7 @@ export type Entry = readonly [name: string, text: string];
 const NAME_CELLS = 11;
 const REASON_LINES_MAX = 6;
 const EVENTS_MAX = 5;
-const BAR_CELLS = 16;
+const BAR_CELLS = 12;
 const WHEN_FULL: Readonly<Record<StatusReport["queue"]["overflow"], string>> = {
   spill: "the oldest are spilled",
   reject: "captures are refused",
@@ -53,10 +61,15 @@ export function statusLines(status: StatusReport, screen: Screen): string[] {
   const events = eventEntries(status, Math.min(EVENTS_MAX, Math.max(0, room)));
   return [...first, ...events, ...last]
     .slice(0, screen.rows)
-    .map(([name, text]) => cutLine(`${name.padEnd(NAME_CELLS)}${text}`, screen.columns));
+    .map(([name, text]) => cutLine(`${withName(name, screen)}${text}`, screen.columns));
 }
 
-function stateEntries({ state, reasons }: StatusReport, screen: Screen): Entry[] {
+/** Where there is no room for a name and a word, the word is what matters. */
+function withName(name: string, { columns }: Screen): string {
+  return columns < 2 * NAME_CELLS ? "" : name.padEnd(NAME_CELLS);
+}
+
+function stateEntries({ state, reasons, pressure }: StatusReport, screen: Screen): Entry[] {
   const colour = state === "ok" ? "green" : state === "degraded" ? "yellow" : "red";
   const lines = reasons.flatMap((reason) => {
     const text = oneLine(reason);
@@ -67,7 +80,12 @@ function stateEntries({ state, reasons }: StatusReport, screen: Screen): Entry[]
     Number.isFinite(screen.rows) && lines.length > REASON_LINES_MAX
       ? [...lines.slice(0, REASON_LINES_MAX - 1), "… and more: memspool status --json"]
       : lines;
-  return [["state", screen.style(colour, state)], ...shown.map((text) => ["", text] as const)];
+  const since =
+    pressure.since === null ? "" : `, under pressure since ${shortTime(pressure.since)}`;
+  return [
+    ["state", `${screen.style(colour, state)}${since}`],
+    ...shown.map((text) => ["", text] as const),
+  ];
 }
 
 function queueEntries({ queue, ingest_rate, pressure }: StatusReport): Entry[] {
@@ -107,12 +125,14 @@ function pressureEntries({ spool, spool_bytes, pressure }: StatusReport, screen:
   const colour = spool.state === "normal" ? "green" : spool.state === "soft" ? "yellow" : "red";
   const drawn = screen.style(colour, bar(share, BAR_CELLS));
   const percent = `${Math.floor(share * 100)} %`;
-  const limits = `soft ${spool.soft_pct} %, hard ${spool.hard_pct} %`;
-  const numbers = `${spool.used_mb} of ${spool.quota_mb} MiB`;
+  const limits = `soft ${spool.soft_pct}, hard ${spool.hard_pct} %`;
+  const numbers = `${shortMib(used)} of ${spool.quota_mb} MiB`;
   const quota = `[${drawn}] ${percent}, ${numbers}, ${spool.state} (${limits})`;
   const { refused, governor, memory } = pressure;
   const happened = [
-    ...(pressure.waiting > 0 ? [`${pressure.waiting} captures wait`] : []),
+    ...(pressure.waiting > 0
+      ? [pressure.waiting === 1 ? "1 capture waits" : `${pressure.waiting} captures wait`]
+      : []),
     ...(pressure.delayed > 0 ? [`${pressure.delayed} delayed`] : []),
     ...(refused.quota > 0 ? [`${refused.quota} refused by quota`] : []),
     ...(refused.early_drop > 0 ? [`${refused.early_drop} refused early`] : []),

@@ -40,7 +40,11 @@ export const SIGNAL_RULES: SignalRules = {
     }),
   quarantine_returned: null,
   queue_pruned: ({ disposition, count }) => ({
-    ...told("BUF_SAT", "queue", `The queue was full: ${count} records were ${disposition}.`),
+    ...told(
+      "BUF_SAT",
+      "queue",
+      `The queue was full: ${count} ${count === 1 ? "record was" : "records were"} ${disposition}.`,
+    ),
     control: disposition === "dropped" ? "shed" : "throttle",
   }),
   prune_failed: ({ wanted }) => ({
@@ -124,8 +128,7 @@ export const SIGNAL_RULES: SignalRules = {
   audit_near_limit: () =>
     told("LOG_NEAR_LIMIT", "audit", "The audit log's files are near their limit."),
   audit_backup_deleted: null,
-  backpressure_changed: ({ to, used_bytes, quota_bytes }) =>
-    spoolChanged(to, used_bytes, quota_bytes),
+  backpressure_changed: (changed) => spoolChanged(changed),
   backpressure_warning: ({ kind, count }) => captureWarning(kind, count),
   backpressure_cleared: ({ away_ms }) =>
     told("BUF_RELIEF", "spool", `The disk's use is normal again after ${away_ms} ms.`, OVER),
@@ -205,15 +208,13 @@ function rotationFailed(component: "log" | "audit", error: string): SignalView {
 }
 
 /** Normal is told by backpressure_cleared, once. */
-function spoolChanged(
-  to: EventFields["backpressure_changed"]["to"],
-  usedBytes: number,
-  quotaBytes: number,
-): SignalView | undefined {
+function spoolChanged({
+  to,
+  reason,
+}: Pick<EventFields["backpressure_changed"], "to" | "reason">): SignalView | undefined {
   if (to === "normal") return undefined;
-  const message = `The disk's use is ${to}: ${usedBytes} of ${quotaBytes} bytes.`;
   const isHard = to === "hard";
-  return told("BUF_SAT", "spool", message, {
+  return told("BUF_SAT", "spool", `At the ${to} limit. ${reason}`, {
     control: isHard ? "shed" : "throttle",
     severity: isHard ? "error" : "warning",
   });
@@ -223,20 +224,21 @@ function captureWarning(
   kind: EventFields["backpressure_warning"]["kind"],
   count: number,
 ): SignalView {
+  const were = count === 1 ? "capture was" : "captures were";
   if (kind === "soft") {
-    const message = `${count} captures were slowed by the disk quota.`;
+    const message = `${count} ${were} slowed by the disk quota.`;
     return told("BUF_SAT", "capture", message, { control: "throttle" });
   }
   if (kind === "early_drop") {
-    const message = `${count} low-priority captures were refused before the queue was full.`;
+    const message = `${count} low-priority ${were} refused before the queue was full.`;
     return told("DROP_RED", "capture", message, { control: "shed" });
   }
   if (kind === "memory") {
-    const message = `${count} low-priority captures were refused for lack of memory.`;
+    const message = `${count} low-priority ${were} refused for lack of memory.`;
     return told("MEM_PRESSURE", "capture", message, { control: "shed" });
   }
-  const why = kind === "line" ? "too many waited" : "the disk quota is used up";
-  return told("BUF_SAT", "capture", `${count} captures were held up or refused: ${why}.`, {
+  const why = kind === "line" ? "too many waited" : "there is no room on disk";
+  return told("BUF_SAT", "capture", `${count} ${were} held up or refused: ${why}.`, {
     control: "shed",
   });
 }

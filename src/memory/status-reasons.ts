@@ -71,13 +71,23 @@ function pressureReasons({ spool, pressure }: Judged): string[] {
   const reasons: string[] = [];
   if (spool.state === "soft") {
     reasons.push(
-      `${pressure.reason} Captures are slowed once nothing is left to trim: raise spool.quotaMb, ` +
-        "or see why nothing is ingested; see `memspool diag`.",
+      `${pressure.reason} Captures are slowed once nothing is left to trim${withoutRoom(pressure)}: ` +
+        "raise spool.quotaMb, or see why nothing is ingested; see `memspool diag`.",
     );
   }
   const memory = memoryReason(pressure.memory);
   const governor = governorReason(pressure.governor);
   return [...reasons, ...[memory, governor].filter((reason) => reason !== "")];
+}
+
+/** A capture that is larger than what is left is held up before the hard limit is reached. */
+function withoutRoom({ waiting, refused }: Judged["pressure"]): string {
+  if (waiting + refused.quota === 0) return "";
+  const wait = waiting === 1 ? "1 waits" : `${waiting} wait`;
+  return (
+    ", and those without room wait and are then refused " +
+    `(${waiting === 0 ? "" : `${wait} now, `}${refused.quota} refused)`
+  );
 }
 
 function otherReasons(report: Judged, areFailing: boolean): string[] {

@@ -184,8 +184,8 @@ function withMargin(min: number): number {
   return min * (1 + HYSTERESIS_POINTS / 100);
 }
 
-/** A number that a person reads: whole from ten on. */
+/** A number that a person reads: whole from ten on, and never more than there is. */
 function inMib(bytes: number): string {
   const mib = bytes / MIB;
-  return mib >= 10 ? String(Math.floor(mib)) : mib.toFixed(1);
+  return mib >= 10 ? String(Math.floor(mib)) : (Math.floor(mib * 10) / 10).toFixed(1);
 }

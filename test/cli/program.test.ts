@@ -130,6 +130,8 @@ describe("calls", () => {
     for (const command of commands) expect(stdout).toMatch(new RegExp(`^  ${command} `, "m"));
     expect(stdout).toContain("Exit codes: 0");
     expect(stdout).toContain("MEMSPOOL_QUEUE_MAX_ATTEMPTS");
+    expect(stdout).toContain("MEMSPOOL_RETENTION_PROJECTS (default none)");
+    expect(stdout).toContain("MEMSPOOL_PRIVACY_PATTERNS (default none)");
   });
 
   it.each(commands)("C1: %s --help shows examples and the common options", async (command) => {

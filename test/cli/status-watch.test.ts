@@ -9,6 +9,8 @@ import { FakeKeyboard, FakeTerminal } from "../support/fake-terminal.ts";
 import { freshDirectory } from "../support/fresh-directory.ts";
 import { MemoryStream, run } from "../support/run-program.ts";
 
+const MIB = 1_048_576;
+
 type Found = Partial<StatusReport> | MemspoolError;
 interface Room {
   readonly terminal: FakeTerminal;
@@ -79,7 +81,7 @@ function fullStatus(): StatusReport {
     data_dir: "/a/path/".repeat(30),
     project: "記憶".repeat(60),
     spool: { ...ok.spool, used_mb: 499, state: "hard", dropped_batches: 12 },
-    spool_bytes: ok.spool_bytes && { ...ok.spool_bytes, used: 499 * 1_048_576 },
+    spool_bytes: ok.spool_bytes && { ...ok.spool_bytes, used: 499 * MIB },
     pressure: {
       ...ok.pressure,
       waiting: 3,
@@ -319,6 +321,43 @@ describe("status on one screen", () => {
     for (const name of ["queue", "age", "rate", "quota", "pressure", "pace", "ingester", "store"]) {
       expect(lines.filter((line) => line.startsWith(`${name} `))).toHaveLength(1);
     }
+  });
+
+  it("C1: has room for the whole quota line, says since when, and counts small quotas by tenths", async () => {
+    const app = makeFakeApp();
+    const ok = fakeStatus();
+    const bytes = { pending: 0, spilled: 0, done: 0, trimmable: 0, temp: 0, quarantine: 0 };
+    const lines = async (quotaMb: number, usedMib: number) => {
+      app.memory.status = async () =>
+        fakeStatus({
+          state: "degraded",
+          spool: { ...ok.spool, quota_mb: quotaMb, used_mb: Math.floor(usedMib), state: "normal" },
+          spool_bytes: {
+            ...{ ...bytes, free: 1, free_inodes: null, measured_ms_ago: 0 },
+            ...{ used: usedMib * MIB, quota: quotaMb * MIB },
+          },
+          pressure: { ...ok.pressure, waiting: 1, since: "2026-03-01T09:30:00.000Z" },
+        });
+      const stdout = new FakeTerminal(80, 24);
+      await run(["status"], { home: freshDirectory(), app, stdout, terminal: true });
+      return stripVTControlCharacters(stdout.bytes().toString("utf8")).split(/\r?\n/);
+    };
+    const small = await lines(1, 0.987);
+    expect(small[0]).toBe("state      degraded, under pressure since 2026-03-01 09:30Z");
+    expect(small.join("\n")).toContain("98 %, 0.9 of 1 MiB, normal (soft 90, hard 100 %)");
+    expect(small).toContain("pressure   1 capture waits");
+    const large = await lines(512, 512.5);
+    expect(large.join("\n")).toContain("100 %, 512 of 512 MiB, normal (soft 90, hard 100 %)");
+  });
+
+  it("C1: shows the state even where there is hardly any room", async () => {
+    const app = makeFakeApp();
+    app.memory.status = async () => fullStatus();
+    const stdout = new FakeTerminal(10, 3);
+    await run(["status"], { home: freshDirectory(), app, stdout, terminal: true });
+    const [first] = stripVTControlCharacters(stdout.bytes().toString("utf8")).split(/\r?\n/);
+    expect(first).toBe("failing");
+    expect(stdout.overflows).toBe(0);
   });
 
   it("C1: shows the last five events where there is room", async () => {

@@ -42,6 +42,18 @@ describe("which event is which signal", () => {
     ]);
   });
 
+  it("P6: what is full says what is, and counts in words", () => {
+    const reason = "The disk has 3.0 MiB free, less than 64.";
+    const changed = { from: "normal", to: "hard", ...spool, reason } as const;
+    expect(of("backpressure_changed", changed)?.message).toBe(`At the hard limit. ${reason}`);
+    const warned = (count: number) => of("backpressure_warning", { kind: "soft", count })?.message;
+    expect(warned(1)).toBe("1 capture was slowed by the disk quota.");
+    expect(warned(2)).toBe("2 captures were slowed by the disk quota.");
+    expect(of("backpressure_warning", { kind: "memory", count: 1 })?.message).toBe(
+      "1 low-priority capture was refused for lack of memory.",
+    );
+  });
+
   it("P6: what is full says so, and what is over is told once", () => {
     expect([
       line(of("backpressure_changed", { from: "normal", to: "soft", ...spool })),

@@ -16,11 +16,13 @@ import { freshDirectory } from "../support/fresh-directory.ts";
 
 const MIB = 1_048_576;
 
-function spool(changes: Partial<StatusReport["spool"]>, reason = "") {
+function spool(changes: Partial<StatusReport["spool"]>, reason = "", usedMib?: number) {
   const ok = okStatus();
+  const used = (usedMib ?? changes.used_mb ?? 0) * MIB;
   return judgeSpool({
     ...ok,
     spool: { ...ok.spool, ...changes },
+    spool_bytes: ok.spool_bytes && { ...ok.spool_bytes, used },
     pressure: { ...ok.pressure, reason },
   });
 }
@@ -42,6 +44,23 @@ describe("spool", () => {
       detail: "0 of 512 MiB used, hard, 7 captures refused: The disk is full.",
       advice: expect.stringContaining("memspool diag"),
     });
+  });
+
+  it("H1: since when is told, where it is known", () => {
+    const ok = okStatus();
+    const pressure = { ...ok.pressure, reason: "Why.", since: "2026-03-01T09:30:00.000Z" };
+    const told = judgeSpool({ ...ok, spool: { ...ok.spool, state: "soft" }, pressure });
+    expect(told.detail).toMatch(/soft since 2026-03-01T09:30:00Z: Why\.$/);
+  });
+
+  it("H1: a small quota is told to the tenth, never more than is used", () => {
+    expect(spool({ quota_mb: 1, state: "soft" }, "Why.", 0.987).detail).toBe(
+      "0.9 of 1 MiB used, soft: Why.",
+    );
+    expect(spool({ used_mb: 1, quota_mb: 1, state: "hard" }, "Why.", 1.02).detail).toBe(
+      "1 of 1 MiB used, hard: Why.",
+    );
+    expect(spool({ used_mb: 470 }, "", 470.99).detail).toBe("470 of 512 MiB used, normal");
   });
 
   it("H1: one that could not be measured is degraded", () => {

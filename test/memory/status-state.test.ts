@@ -52,6 +52,19 @@ describe("the state and its reasons, pressure first", () => {
     ]);
   });
 
+  it("R1: what finds no room is refused above the soft limit, too, and that is told", async () => {
+    const { state, reasons } = await under({
+      spool: { ...spool, state: "soft", reason: "98 % are used." },
+      gate: { ...calmFacts().gate, waiting: 1, refusedByQuota: 2 },
+    });
+    expect(state).toBe("degraded");
+    expect(reasons).toEqual([
+      "98 % are used. Captures are slowed once nothing is left to trim, and those without room " +
+        "wait and are then refused (1 waits now, 2 refused): raise spool.quotaMb, or see why " +
+        "nothing is ingested; see `memspool diag`.",
+    ]);
+  });
+
   it("R1: an alert that stands in the data directory is a reason", async () => {
     const bench = await MemoryBench.open();
     mkdirSync(join(bench.home, "alerts"));

@@ -215,6 +215,7 @@ describe("P1: the reason of a state", () => {
     expect(reason({ used: 93 }, { used: 87 })).toBe(
       "The spool uses 87 of 100 MiB; it was more than 90 %, and that is over at 85 %.",
     );
+    expect(reason({ used: 1, freeMib: 3.97 })).toBe("The disk has 3.9 MiB free, less than 64.");
     expect(reason({ used: 103 })).toBe("The spool uses 103 of 100 MiB, the limit is 100 %.");
     expect(reason({ used: 103 }, { used: 97 })).toBe(
       "The spool uses 97 of 100 MiB; it was at 100 %, and that is over at 95 %.",
