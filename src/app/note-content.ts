@@ -49,9 +49,9 @@ export function noteContent(
   };
 }
 
-const NOT_KNOWN = { spool: null, gate: null, governor: null, ack: null };
+const NOT_KNOWN = { spool: null, gate: null, memory: null, governor: null, ack: null };
 
-function pressureContent({ spool, gate, governor, ackP50Ms, ackP99Ms }: PressureFacts) {
+function pressureContent({ spool, gate, memory, governor, ackP50Ms, ackP99Ms }: PressureFacts) {
   return {
     spool: {
       state: spool.state,
@@ -66,7 +66,18 @@ function pressureContent({ spool, gate, governor, ackP50Ms, ackP99Ms }: Pressure
       refused_early: gate.refusedEarly,
       refused_by_memory: gate.refusedByMemory,
     },
-    governor: { state: governor.state, share: governor.share, cause: governor.cause ?? null },
+    memory: {
+      level: memory.level,
+      rss_bytes: memory.rssBytes,
+      limit_bytes: memory.limitBytes ?? null,
+      source: memory.source ?? null,
+    },
+    governor: {
+      state: governor.state,
+      share: governor.share,
+      since_ms: governor.sinceMs,
+      cause: governor.cause ?? null,
+    },
     ack: { p50_ms: ackP50Ms, p99_ms: ackP99Ms },
   };
 }

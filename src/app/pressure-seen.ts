@@ -17,7 +17,7 @@ import {
 import type { EventView } from "../memory/pressure-shapes.ts";
 import type { Clock } from "../platform/clock.ts";
 import { nodeDurableFs } from "../platform/durable-fs.ts";
-import type { PressureFacts } from "../pressure/pressure-facts.ts";
+import type { LimitSource, PressureFacts } from "../pressure/pressure-facts.ts";
 import { SPOOL_AT_EASE, spoolLimits, spoolReason, spoolState } from "../pressure/quota.ts";
 import type { QueueLayout } from "../queue/layout.ts";
 import { SpoolMeter } from "../queue/spool-meter.ts";
@@ -77,7 +77,7 @@ export function pressureSeen(parts: PressureSeenParts): PressureSources {
 
 /** A server's note in the words of the status. */
 export function liveServer(note: ServerNote, leads: boolean): LiveServer {
-  const { spool, gate, governor, ack } = note;
+  const { spool, gate, memory, governor, ack } = note;
   return {
     leads,
     ...(spool && {
@@ -92,11 +92,19 @@ export function liveServer(note: ServerNote, leads: boolean): LiveServer {
         refusedByMemory: gate.refused_by_memory,
       },
     }),
+    ...(memory && {
+      memory: {
+        level: memory.level,
+        rssBytes: memory.rss_bytes,
+        limitBytes: memory.limit_bytes ?? undefined,
+        source: sourceOf(memory.source),
+      },
+    }),
     ...(governor && {
       governor: {
         state: governor.state,
         share: governor.share,
-        sinceMs: undefined,
+        sinceMs: governor.since_ms,
         cause: sensorOf(governor.cause),
       },
     }),
@@ -114,12 +122,25 @@ function eventView({ time, severity, code, message }: Signal): EventView {
   return { time, severity, code, message };
 }
 
-/** A look alone may show less: a server keeps its state until use is well below the limit. */
+/**
+ * A look alone may show less: a server keeps its state until use is well below the limit, and looks
+ * every 15 s at least.
+ */
 const REASONS: Readonly<Record<"normal" | "soft" | "hard", string>> = {
   normal: "",
-  soft: "A server has not left the soft limit yet.",
-  hard: "A server has not left the hard limit yet.",
+  soft: "A server keeps to the soft limit until it looks again and finds use 5 points below.",
+  hard: "A server keeps to the hard limit until it looks again and finds use 5 points below.",
 };
+const SOURCES: readonly string[] = [
+  "cgroup v2",
+  "cgroup v1",
+  "heap",
+  "setting",
+] satisfies readonly LimitSource[];
+
+function sourceOf(source: string | null): LimitSource | undefined {
+  return source !== null && SOURCES.includes(source) ? (source as LimitSource) : undefined;
+}
 
 function sensorOf(cause: string | null): PressureSensor | undefined {
   return cause !== null && SENSORS.includes(cause) ? (cause as PressureSensor) : undefined;

@@ -36,9 +36,16 @@ export interface ServerNote {
     readonly refused_early: number;
     readonly refused_by_memory: number;
   } | null;
+  readonly memory: {
+    readonly level: "normal" | "throttle" | "shed" | "critical";
+    readonly rss_bytes: number;
+    readonly limit_bytes: number | null;
+    readonly source: string | null;
+  } | null;
   readonly governor: {
     readonly state: "normal" | "degraded" | "recovering";
     readonly share: number;
+    readonly since_ms: number;
     readonly cause: string | null;
   } | null;
   readonly ack: { readonly p50_ms: number; readonly p99_ms: number } | null;
@@ -88,6 +95,7 @@ function noteOf(given: Fields): ServerNote {
     at_ms: numberOf(given.at_ms),
     spool: orNull(given.spool, spoolOf),
     gate: orNull(given.gate, gateOf),
+    memory: orNull(given.memory, memoryOf),
     governor: orNull(given.governor, governorOf),
     ack: orNull(given.ack, (ack) => {
       const { p50_ms, p99_ms } = objectOf(ack);
@@ -123,11 +131,22 @@ function gateOf(given: unknown): ServerNote["gate"] {
   };
 }
 
+function memoryOf(given: unknown): ServerNote["memory"] {
+  const { level, rss_bytes, limit_bytes, source } = objectOf(given);
+  return {
+    level: oneOf(level, ["normal", "throttle", "shed", "critical"] as const),
+    rss_bytes: numberOf(rss_bytes),
+    limit_bytes: orNull(limit_bytes, numberOf),
+    source: orNull(source, textOf),
+  };
+}
+
 function governorOf(given: unknown): ServerNote["governor"] {
-  const { state, share, cause } = objectOf(given);
+  const { state, share, since_ms, cause } = objectOf(given);
   return {
     state: oneOf(state, ["normal", "degraded", "recovering"] as const),
     share: numberOf(share),
+    since_ms: numberOf(since_ms),
     cause: orNull(cause, textOf),
   };
 }

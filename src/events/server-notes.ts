@@ -93,11 +93,14 @@ export class ServerNotes {
   }
 }
 
-/** A history moves on each second; only its newest entries say whether anything happened. */
+/**
+ * A history moves on each second; only its newest entries say whether anything happened. Use of
+ * memory changes all the time: its level says whether that means anything.
+ */
 function comparableOf(content: ServerNoteContent): string {
   const { depth, ack_p99_ms } = content.history;
   return JSON.stringify([content, depth.at(-1), ack_p99_ms.at(-1)], (name, value) =>
-    name === "history" ? undefined : value,
+    name === "history" || name === "rss_bytes" ? undefined : value,
   );
 }
 

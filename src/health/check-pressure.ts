@@ -33,8 +33,7 @@ export function judgeMemory(
 export function judgePace({ pressure }: Pick<StatusReport, "pressure">): HealthCheck {
   const name = "pace";
   const { state, share_pct, cause } = pressure.governor;
-  const stalls = pressure.stalls.known ? "" : "; stalls are not known here";
-  if (state === "normal") return ok(name, `ingestion is not slowed${stalls}`);
+  if (state === "normal") return ok(name, "ingestion is not slowed");
   return degraded(
     name,
     `ingestion is at ${share_pct} % (${cause ?? state})`,

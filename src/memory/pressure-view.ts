@@ -39,7 +39,7 @@ export interface ServerView {
   readonly memory?: MemoryFacts;
   readonly stall?: StallFacts;
   readonly loopDelayMs?: number;
-  readonly governor?: Omit<GovernorFacts, "sinceMs"> & { readonly sinceMs: number | undefined };
+  readonly governor?: GovernorFacts;
   readonly ackP50Ms?: number;
   readonly ackP99Ms?: number;
 }

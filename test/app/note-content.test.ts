@@ -41,7 +41,8 @@ describe("a note's content", () => {
     expect(content).toEqual({
       spool: { state: "soft", since_ms: 7, used_bytes: null, dropped: 3 },
       gate: { waiting: 1, delayed: 2, refused_by_quota: 3, refused_early: 4, refused_by_memory: 5 },
-      governor: { state: "degraded", share: 0.5, cause: "stall" },
+      memory: { level: "normal", rss_bytes: 1, limit_bytes: null, source: null },
+      governor: { state: "degraded", share: 0.5, since_ms: 7, cause: "stall" },
       ack: { p50_ms: 1.5, p99_ms: 9.5 },
       ingest_rate: 12.5,
       signals: [],
@@ -51,7 +52,13 @@ describe("a note's content", () => {
 
   it("says nothing of pressure where nobody measures it", () => {
     const content = noteContent(undefined, { snapshots: () => [], signals: () => [] }, null);
-    expect(content).toMatchObject({ spool: null, gate: null, governor: null, ack: null });
+    expect(content).toMatchObject({
+      spool: null,
+      gate: null,
+      memory: null,
+      governor: null,
+      ack: null,
+    });
   });
 
   it("shows the last minute second by second, with gaps, and ten signals, newest first", () => {

@@ -38,7 +38,8 @@ function content(changes: Partial<ServerNoteContent> = {}): ServerNoteContent {
   return {
     spool: { state: "soft", since_ms: 5, used_bytes: 10, dropped: 0 },
     gate: { waiting: 1, delayed: 2, refused_by_quota: 3, refused_early: 4, refused_by_memory: 5 },
-    governor: { state: "degraded", share: 0.5, cause: "memory" },
+    memory: { level: "shed", rss_bytes: 90, limit_bytes: 100, source: "heap" },
+    governor: { state: "degraded", share: 0.5, since_ms: 7, cause: "memory" },
     ack: { p50_ms: 1.5, p99_ms: 9 },
     ingest_rate: 120.5,
     signals: [],
@@ -87,9 +88,10 @@ describe("writing a note", () => {
     notes.write(content({ ingest_rate: 1 }));
     expect(writtenAt()).toBe(start + 1_000);
     clock.advance(1_000);
-    // The history moved on by a second in which nothing happened.
+    // The history moved on by a second in which nothing happened, and memory came and went.
     const history = { depth: [null, 2, 2], ack_p99_ms: [null, 9, 9] };
-    notes.write(content({ ingest_rate: 1, history }));
+    const memory = { level: "shed", rss_bytes: 91, limit_bytes: 100, source: "heap" } as const;
+    notes.write(content({ ingest_rate: 1, history, memory }));
     expect(writtenAt()).toBe(start + 1_000);
     clock.advance(1_000);
     notes.write(content({ ingest_rate: 1, history: { ...history, depth: [2, 2, 3] } }));
