@@ -99,7 +99,7 @@ describe("P3: trimming depends on no batch", () => {
     });
   });
 
-  it("P3: does not latch when no import ever comes: a failing store delays batches, not trimming", async () => {
+  it("P3: latching in hard because trimming ran only after an import", async () => {
     const { bench, ingester, old, arrive } = await archived();
     bench.store.before = () => {
       throw storeAway();

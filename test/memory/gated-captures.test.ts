@@ -44,7 +44,7 @@ describe("captures behind the gate", () => {
     expect([said, namesIn(bench)]).toEqual([["BACKPRESSURE", "BACKPRESSURE"], []]);
   });
 
-  it("P2: while captures are held up others append, settle, ask and read status", async () => {
+  it("P2: sleeping under a lock: while captures are held up others append, settle and ask", async () => {
     const { scene, bench, memory } = await open();
     await bench.capture("before");
     scene.look(91);

@@ -95,7 +95,7 @@ describe("errors that may pass", () => {
 
 describe("errors that will not pass", () => {
   it.each(["ENOENT", "EACCES", "ENOSPC", "EROFS", "EIO", "EWEIRD"])(
-    "L3: %s is not tried again: alert at once, a cool-down, and lines go on",
+    "L3: a failed rotation retried on every line: %s is tried once, then comes a cool-down",
     (errno) => {
       const { log, time, notices, alertPath, path, faulty, count } = fullLog();
       faulty.fail({ method: "rename", errno });

@@ -194,7 +194,7 @@ describe("capture gate, hard", () => {
     expect(await said([late])).toEqual(["Error"]);
   });
 
-  it("P2: closing in hard refuses who waits at once and loses no count", async () => {
+  it("P2: close() in hard losing what was buffered: who waits is refused at once and counted", async () => {
     const scene = new GateScene();
     scene.look(91);
     const delayed = scene.enter();

@@ -155,7 +155,7 @@ describe("P1: a file that moves counts once", () => {
     };
   }
 
-  it("P1: counts a file once that goes from pending to done in the middle of the look", async () => {
+  it("P1: counting a file twice when it moved", async () => {
     const moves: (() => void)[] = [];
     const { meter, layout, pending, done } = scene(moving("queue", moves));
     pending(1, 100);
