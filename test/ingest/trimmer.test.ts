@@ -18,13 +18,10 @@ import { pendingPath, tempPath } from "../../src/queue/layout.ts";
 import { NOT_STOPPING, TrimScene, ulidOf } from "../support/done-files.ts";
 import { storeAway } from "../support/fake-store.ts";
 import { faultyFsSync } from "../support/faulty-fs.ts";
+import { usageOf } from "../support/pressure-facts.ts";
 
 const KB = 1_000;
 const OLD = (hour: number) => `20260301-0${hour}-a.ndjson.gz`;
-const USAGE = {
-  ...{ atMs: 0, pendingBytes: 0, pendingCount: 0, spilledBytes: 0, doneBytes: 0 },
-  ...{ trimmableBytes: 0, tempBytes: 0, quarantineBytes: 0, freeBytes: 1, freeInodes: 1 },
-};
 const CURRENT = "20260301-09-a.ndjson.gz";
 
 /** Four files of earlier hours, 10 KB each, and one of this hour. */
@@ -271,7 +268,7 @@ describe("P3: several at once, and a busy thread", () => {
     const total = used();
     const trimmer = scene.trimmer(total - 1, nodeDurableFsSync, {
       measure: async () => {
-        const usage = { ...USAGE, doneBytes: used() };
+        const usage = usageOf({ doneBytes: used() });
         rmSync(join(scene.layout.doneDir, OLD(3)), { force: true });
         return usage;
       },
@@ -354,7 +351,7 @@ describe("P3: several at once, and a busy thread", () => {
       measure: async () => {
         scene.clock.advance(20);
         const size = scene.sizeOf(CURRENT);
-        return { ...USAGE, doneBytes: size };
+        return usageOf({ doneBytes: size });
       },
     });
     await trimmer.run(NOT_STOPPING);

@@ -8,27 +8,15 @@ import type { TrimmingParts } from "../../src/ingest/trimmer.ts";
 import { trimmingHere } from "../../src/ingest/trimming-here.ts";
 import { type Clock, systemClock } from "../../src/platform/clock.ts";
 import { nodeDurableFsSync } from "../../src/platform/durable-fs-sync.ts";
-import type { SpoolUsage } from "../../src/queue/spool-usage.ts";
 import { storeAway } from "../support/fake-store.ts";
 import { gate, IngestBench, NEVER_MS, until } from "../support/ingest-bench.ts";
 import { ManualClock } from "../support/manual-clock.ts";
+import { usageOf } from "../support/pressure-facts.ts";
 
 const POLL_MS = 20;
 const FOR_EVER = () => 1_000_000;
 const DRAIN = { dueOrNot: false };
 const NOTHING_FITS = { quotaBytes: 0, softPct: 90 };
-const NOTHING_USED: SpoolUsage = {
-  atMs: 0,
-  pendingBytes: 0,
-  pendingCount: 0,
-  spilledBytes: 0,
-  doneBytes: 0,
-  trimmableBytes: 0,
-  tempBytes: 0,
-  quarantineBytes: 0,
-  freeBytes: 1e9,
-  freeInodes: 1e6,
-};
 const neverAsked = () => Promise.reject(new TypeError("nobody asks the store"));
 const OLD = "20200101-00-a.ndjson.gz";
 
@@ -59,7 +47,7 @@ async function archived(count = 5, clock: Clock = systemClock) {
     measure: async () => {
       looks.count++;
       const doneBytes = existsSync(old) ? statSync(old).size : 0;
-      return { ...NOTHING_USED, doneBytes, trimmableBytes: doneBytes };
+      return usageOf({ doneBytes, trimmableBytes: doneBytes });
     },
   };
   const ingester = (options: Partial<IngesterOptions> = {}) =>
@@ -147,10 +135,7 @@ describe("P3: trimming depends on no batch", () => {
   it("P3: a drain looks once more at its end, however short it was", async () => {
     const { bench, ingester, old, arrive } = await archived(5, new ManualClock());
     arrive();
-    const measure = async () => ({
-      ...NOTHING_USED,
-      doneBytes: bench.pending().length === 0 ? 1e6 : 0,
-    });
+    const measure = async () => usageOf({ doneBytes: bench.pending().length === 0 ? 1e6 : 0 });
     const trimming = trimmingHere(
       { trim: NOTHING_FITS, storeFile: bench.storeFile },
       bench.layout,

@@ -2,14 +2,8 @@
 import { describe, expect, it } from "vitest";
 import { memoryLevel, tellMemory } from "../../src/pressure/memory-level.ts";
 import type { MemoryLevel } from "../../src/pressure/pressure-facts.ts";
+import { DEFAULT_SETTINGS } from "../support/default-settings.ts";
 import { RecordedEvents } from "../support/recorded-events.ts";
-
-const SETTINGS = {
-  "memory.throttlePct": 70,
-  "memory.shedPct": 85,
-  "memory.criticalPct": 90,
-  "memory.reliefPct": 55,
-} as const;
 
 /** The levels that a row of uses leads through, and what is told on the way. */
 function through(...uses: (number | undefined)[]): { levels: MemoryLevel[]; told: string[] } {
@@ -17,10 +11,10 @@ function through(...uses: (number | undefined)[]): { levels: MemoryLevel[]; told
   const levels: MemoryLevel[] = [];
   let level: MemoryLevel = "normal";
   for (const usePct of uses) {
-    const next = memoryLevel(level, usePct, SETTINGS);
+    const next = memoryLevel(level, usePct, DEFAULT_SETTINGS);
     const limitBytes = usePct === undefined ? undefined : 100;
     const facts = { level: next, rssBytes: usePct ?? 0, limitBytes, source: undefined };
-    tellMemory(level, facts, SETTINGS, events);
+    tellMemory(level, facts, DEFAULT_SETTINGS, events);
     levels.push(next);
     level = next;
   }
@@ -73,7 +67,7 @@ describe("the level of memory", () => {
   it("P7: the events say percent and bytes", () => {
     const events = new RecordedEvents();
     const facts = { level: "shed", rssBytes: 860, limitBytes: 1_000, source: "setting" } as const;
-    tellMemory("normal", facts, SETTINGS, events);
+    tellMemory("normal", facts, DEFAULT_SETTINGS, events);
     expect(events.named("pressure_raised")).toEqual([{ sensor: "memory", value: 86, limit: 70 }]);
     expect(events.named("memory_shedding")).toEqual([{ rss_bytes: 860, limit_bytes: 1_000 }]);
   });

@@ -1,11 +1,13 @@
 /** Pressure control of a server as a whole: from its sensors to captures and to the ingester. */
-import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { HANGS_MS } from "../../src/pressure/control-loop.ts";
 import { HARD_ALERT_NAME, HARD_MS } from "../../src/pressure/hard-alert.ts";
 import { BLIND_MS } from "../../src/pressure/spool-guard.ts";
+import { until } from "../support/ingest-bench.ts";
 import { COOL_DOWN_MS, PressureBench, QUOTA_BYTES } from "../support/pressure-bench.ts";
+import { systemFiles } from "../support/system-files.ts";
 
 const NORMAL = { priority: "normal", bytes: 10 } as const;
 
@@ -91,6 +93,29 @@ describe("from the sensors to captures", () => {
     await bench.pass(1_000);
     expect(existsSync(path)).toBe(false);
     expect(bench.events.named("alert_cleared")).toEqual([{ alert: HARD_ALERT_NAME }]);
+  });
+
+  it("P4: an alert of a dead process stays while nobody knows whether it is still hard", async () => {
+    const bench = new PressureBench();
+    const path = join(bench.home, "alerts", HARD_ALERT_NAME);
+    mkdirSync(dirname(path));
+    writeFileSync(path, "of an earlier process");
+    bench.measure = () => new Promise(() => {});
+    await bench.started();
+    await bench.pass(2_000);
+    expect(existsSync(path)).toBe(true);
+  });
+
+  it("P7: a limit that a container gets while it runs holds within half a minute", async () => {
+    const max = (text: string) => roots.write("sys/fs/cgroup/memory.max", text);
+    const roots = systemFiles({ "proc/self/cgroup": "0::/\n" });
+    const bench = await new PressureBench(roots).started();
+    bench.memoryPct = 65;
+    max("700\n");
+    await until(async () => {
+      await bench.pass(30_050);
+      expect(bench.pressure.facts().memory).toMatchObject({ level: "critical", limitBytes: 700 });
+    });
   });
 
   it("P7: short memory refuses low priority and nobody else", async () => {

@@ -13,15 +13,11 @@ import {
   spoolState,
   TRIM_GRACE_MS,
 } from "../../src/pressure/quota.ts";
+import { DEFAULT_SETTINGS } from "../support/default-settings.ts";
+import { usageOf } from "../support/pressure-facts.ts";
 
 const MIB = 1_048_576;
-const LIMITS = spoolLimits({
-  "spool.quotaMb": 100,
-  "spool.softPct": 90,
-  "spool.hardPct": 100,
-  "spool.freeMbMin": 64,
-  "spool.freeInodesMin": 1_000,
-});
+const LIMITS = spoolLimits({ ...DEFAULT_SETTINGS, "spool.quotaMb": 100 });
 
 interface Given {
   readonly used: number;
@@ -37,18 +33,14 @@ interface Given {
 function load(given: Given): SpoolLoad {
   const trimmable = (given.trimmable ?? 0) * MIB;
   return {
-    usage: {
+    usage: usageOf({
       atMs: given.nowMs ?? 0,
       pendingBytes: Math.round(given.used * MIB) - trimmable,
-      pendingCount: 1,
-      spilledBytes: 0,
       doneBytes: trimmable,
       trimmableBytes: trimmable,
-      tempBytes: 0,
-      quarantineBytes: 0,
       freeBytes: (given.freeMib ?? 10_000) * MIB,
       freeInodes: given.inodes ?? Number.POSITIVE_INFINITY,
-    },
+    }),
     ownBytes: (given.own ?? 0) * MIB,
     heldBackBytes: (given.heldBack ?? 0) * MIB,
     nowMs: given.nowMs ?? 0,

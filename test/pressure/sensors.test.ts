@@ -2,16 +2,11 @@
 import { describe, expect, it } from "vitest";
 import { MemorySensor } from "../../src/pressure/memory-sensor.ts";
 import { StallSensor } from "../../src/pressure/stall-sensor.ts";
+import { DEFAULT_SETTINGS } from "../support/default-settings.ts";
 import { RecordedEvents } from "../support/recorded-events.ts";
 import { systemFiles } from "../support/system-files.ts";
 
 const MIB = 1_048_576;
-const SETTINGS = {
-  "memory.throttlePct": 70,
-  "memory.shedPct": 85,
-  "memory.criticalPct": 90,
-  "memory.reliefPct": 55,
-} as const;
 const NO_DIRECTORIES = { unified: [], memoryV1: [], cpuV1: [] };
 
 function psi(pct: number): string {
@@ -27,7 +22,7 @@ describe("the memory sensor", () => {
     });
     const events = new RecordedEvents();
     const sensor = new MemorySensor({
-      ...{ roots, events, settings: SETTINGS, rssBytes: () => 90 * MIB },
+      ...{ roots, events, settings: DEFAULT_SETTINGS, rssBytes: () => 90 * MIB },
       ownLimits: { heapBytes: 0, settingBytes: 0, totalBytes: 8_000 * MIB },
     });
     sensor.look();

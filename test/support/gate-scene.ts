@@ -3,22 +3,18 @@ import { MemspoolError } from "../../src/errors.ts";
 import { CaptureGate } from "../../src/pressure/capture-gate.ts";
 import type { GateRequest, Ticket } from "../../src/pressure/gate.ts";
 import type { MemoryLevel } from "../../src/pressure/pressure-facts.ts";
-import type { SpoolLimits } from "../../src/pressure/quota.ts";
+import { spoolLimits } from "../../src/pressure/quota.ts";
 import { SpoolGuard } from "../../src/pressure/spool-guard.ts";
 import type { SpoolUsage } from "../../src/queue/spool-usage.ts";
+import { DEFAULT_SETTINGS } from "./default-settings.ts";
 import { ManualTime } from "./manual-time.ts";
+import { usageOf } from "./pressure-facts.ts";
 import { RecordedEvents } from "./recorded-events.ts";
 
 export const KIB = 1_024;
 export const MIB = 1_048_576;
 /** 100 MiB with limits at 90 and 100 %: one percent is one MiB. */
-export const QUOTA: SpoolLimits = {
-  quotaBytes: 100 * MIB,
-  softPct: 90,
-  hardPct: 100,
-  freeBytesMin: 64 * MIB,
-  freeInodesMin: 1_000,
-};
+export const QUOTA = spoolLimits({ ...DEFAULT_SETTINGS, "spool.quotaMb": 100 });
 
 export type Outcome = "held" | "admitted" | MemspoolError | Error;
 
@@ -67,15 +63,7 @@ export function usage(
   usedMib: number,
   more: Partial<SpoolUsage> = {},
 ): SpoolUsage {
-  return {
-    atMs: time.clock.monotonicMs(),
-    pendingBytes: usedMib * MIB,
-    pendingCount: 0,
-    ...{ spilledBytes: 0, doneBytes: 0, trimmableBytes: 0, tempBytes: 0, quarantineBytes: 0 },
-    freeBytes: 10_000 * MIB,
-    freeInodes: 1_000_000,
-    ...more,
-  };
+  return usageOf({ atMs: time.clock.monotonicMs(), pendingBytes: usedMib * MIB, ...more });
 }
 
 /** One capture at the gate. */

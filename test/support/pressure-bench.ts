@@ -4,6 +4,7 @@ import { onTestFinished } from "vitest";
 import { nodeDurableFsSync } from "../../src/platform/durable-fs-sync.ts";
 import { AckLatency } from "../../src/pressure/ack-latency.ts";
 import { CaptureGate } from "../../src/pressure/capture-gate.ts";
+import type { SystemRoots } from "../../src/pressure/cgroup-files.ts";
 import type { Gate } from "../../src/pressure/gate.ts";
 import { HardAlert } from "../../src/pressure/hard-alert.ts";
 import { measuredGate } from "../../src/pressure/measured-gate.ts";
@@ -12,12 +13,14 @@ import type { SpoolLimits } from "../../src/pressure/quota.ts";
 import { SpoolGuard } from "../../src/pressure/spool-guard.ts";
 import type { SpoolLook } from "../../src/queue/spool-meter.ts";
 import type { SpoolUsage } from "../../src/queue/spool-usage.ts";
+import { DEFAULT_SETTINGS } from "./default-settings.ts";
 import { freshDirectory } from "./fresh-directory.ts";
 import { until } from "./ingest-bench.ts";
 import { ManualTime } from "./manual-time.ts";
+import { usageOf } from "./pressure-facts.ts";
 import { RecordedEvents } from "./recorded-events.ts";
 
-export const COOL_DOWN_MS = 30_000;
+export const COOL_DOWN_MS = DEFAULT_SETTINGS["governor.coolDownMs"];
 export const QUOTA_BYTES = 2_000_000;
 const LIMIT_BYTES = 1_000;
 
@@ -26,17 +29,8 @@ const LIMITS: SpoolLimits = {
   ...{ freeBytesMin: 0, freeInodesMin: 0 },
 };
 
-const SETTINGS = {
-  "memory.throttlePct": 70,
-  "memory.shedPct": 85,
-  "memory.criticalPct": 90,
-  "memory.reliefPct": 55,
-  "stall.pct": 20,
-  "governor.loopDelayMs": 60_000,
-  "governor.storeMs": 2_000,
-  "governor.coolDownMs": COOL_DOWN_MS,
-  "governor.floorPct": 20,
-} as const;
+/** The loop's delay is real here, and whatever else runs on the machine makes it. */
+const SETTINGS = { ...DEFAULT_SETTINGS, "governor.loopDelayMs": 60_000 };
 
 export class PressureBench {
   readonly home = freshDirectory();
@@ -52,7 +46,8 @@ export class PressureBench {
   usage: Partial<SpoolUsage> = {};
   measure: () => Promise<SpoolLook> = async () => this.look();
 
-  constructor() {
+  /** @param roots of the kernel's files; without them nothing is there */
+  constructor(roots: SystemRoots = { proc: "/nowhere", sys: "/nowhere" }) {
     const { events, time } = this;
     const guard = new SpoolGuard({ clock: time.clock, events, limits: LIMITS });
     const gate = new CaptureGate({
@@ -68,7 +63,7 @@ export class PressureBench {
     this.gate = measuredGate(gate, { clock: time.clock, latency, onEnter });
     this.pressure = new Pressure({
       ...{ settings: SETTINGS, timing: time, events, guard, gate: this.gate, latency },
-      roots: { proc: "/nowhere", sys: "/nowhere" },
+      roots,
       ownLimits: { heapBytes: 0, settingBytes: LIMIT_BYTES, totalBytes: 1_000_000 },
       rssBytes: () => (this.memoryPct / 100) * LIMIT_BYTES,
       threadMs: () => 0,
@@ -106,12 +101,7 @@ export class PressureBench {
   }
 
   look(): SpoolLook {
-    const usage: SpoolUsage = {
-      ...{ atMs: this.time.clock.monotonicMs(), pendingBytes: 0, pendingCount: 0 },
-      ...{ spilledBytes: 0, doneBytes: 0, trimmableBytes: 0, tempBytes: 0, quarantineBytes: 0 },
-      ...{ freeBytes: 1_000_000_000, freeInodes: 1_000_000 },
-      ...this.usage,
-    };
+    const usage = usageOf({ atMs: this.time.clock.monotonicMs(), ...this.usage });
     return { usage, pendingUlids: new Set() };
   }
 }
