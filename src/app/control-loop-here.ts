@@ -14,6 +14,7 @@ import { systemTiming } from "../platform/timing.ts";
 import type { AckLatency } from "../pressure/ack-latency.ts";
 import { systemRoots } from "../pressure/cgroup-files.ts";
 import { HardAlert } from "../pressure/hard-alert.ts";
+import { LoopDelay } from "../pressure/loop-delay.ts";
 import { type IngesterSigns, Pressure } from "../pressure/pressure.ts";
 import type { GateHere } from "./gate-here.ts";
 
@@ -41,6 +42,7 @@ export function controlLoopHere(parts: ControlLoopHereParts): Pressure {
     },
     rssBytes: () => process.memoryUsage.rss(),
     threadMs: () => performance.eventLoopUtilization().active,
+    loopDelay: new LoopDelay(),
     hardAlert: new HardAlert({ fs: nodeDurableFsSync, alertsDir: paths.alertsDir, clock, events }),
     ingester: () => ingesterSigns(host),
     pace: (share) => host.pace(share),

@@ -19,7 +19,7 @@ import { ControlLoop, type Sensor } from "./control-loop.ts";
 import type { Gate } from "./gate.ts";
 import { FULL_PACE, type GovernorSettings, stepGovernor } from "./governor.ts";
 import type { HardAlert } from "./hard-alert.ts";
-import { LoopDelay } from "./loop-delay.ts";
+import type { LoopDelay } from "./loop-delay.ts";
 import type { MemorySettings } from "./memory-level.ts";
 import type { OwnLimits } from "./memory-limit.ts";
 import { MemorySensor } from "./memory-sensor.ts";
@@ -47,6 +47,7 @@ export interface PressureParts {
   readonly ownLimits: OwnLimits;
   readonly rssBytes: () => number;
   readonly threadMs: () => number;
+  readonly loopDelay: Pick<LoopDelay, "start" | "stop" | "look">;
   readonly meter: { measure(): Promise<SpoolLook> };
   readonly guard: SpoolGuard;
   readonly gate: Pick<Gate, "inFlight" | "facts">;
@@ -70,7 +71,6 @@ export class Pressure {
   readonly #parts: PressureParts;
   readonly #memory: MemorySensor;
   readonly #stalls: StallSensor;
-  readonly #loopDelay = new LoopDelay();
   readonly #loopAlarm: Alarm;
   readonly #storeAlarm: Alarm;
   readonly #loop: ControlLoop;
@@ -114,7 +114,7 @@ export class Pressure {
 
   start(): void {
     this.#isRunning = true;
-    this.#loopDelay.start();
+    this.#parts.loopDelay.start();
     this.#loop.start();
   }
 
@@ -126,7 +126,7 @@ export class Pressure {
   stop(): void {
     this.#isRunning = false;
     this.#loop.stop();
-    this.#loopDelay.stop();
+    this.#parts.loopDelay.stop();
   }
 
   facts(): PressureFacts {
@@ -170,7 +170,7 @@ export class Pressure {
       {
         ...{ name: "loop", everyMs: SECOND_MS },
         look: (nowMs) => {
-          this.#loopDelayMs = this.#loopDelay.look();
+          this.#loopDelayMs = this.#parts.loopDelay.look();
           this.#loopAlarm.measured(this.#loopDelayMs, nowMs);
         },
       },

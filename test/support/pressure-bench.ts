@@ -8,7 +8,11 @@ import type { SystemRoots } from "../../src/pressure/cgroup-files.ts";
 import type { Gate } from "../../src/pressure/gate.ts";
 import { HardAlert } from "../../src/pressure/hard-alert.ts";
 import { measuredGate } from "../../src/pressure/measured-gate.ts";
-import { type IngesterSigns, Pressure } from "../../src/pressure/pressure.ts";
+import {
+  type IngesterSigns,
+  Pressure,
+  type PressureSettings,
+} from "../../src/pressure/pressure.ts";
 import type { SpoolLimits } from "../../src/pressure/quota.ts";
 import { SpoolGuard } from "../../src/pressure/spool-guard.ts";
 import type { SpoolLook } from "../../src/queue/spool-meter.ts";
@@ -29,9 +33,6 @@ const LIMITS: SpoolLimits = {
   ...{ freeBytesMin: 0, freeInodesMin: 0 },
 };
 
-/** The loop's delay is real here, and whatever else runs on the machine makes it. */
-const SETTINGS = { ...DEFAULT_SETTINGS, "governor.loopDelayMs": 60_000 };
-
 export class PressureBench {
   readonly home = freshDirectory();
   readonly time = new ManualTime();
@@ -42,12 +43,16 @@ export class PressureBench {
   trims = 0;
   /** Percent of the memory limit. */
   memoryPct = 10;
+  loopDelayMs = 0;
   signs: IngesterSigns | undefined;
   usage: Partial<SpoolUsage> = {};
   measure: () => Promise<SpoolLook> = async () => this.look();
 
   /** @param roots of the kernel's files; without them nothing is there */
-  constructor(roots: SystemRoots = { proc: "/nowhere", sys: "/nowhere" }) {
+  constructor(
+    roots: SystemRoots = { proc: "/nowhere", sys: "/nowhere" },
+    settings: PressureSettings = DEFAULT_SETTINGS,
+  ) {
     const { events, time } = this;
     const guard = new SpoolGuard({ clock: time.clock, events, limits: LIMITS });
     const gate = new CaptureGate({
@@ -62,11 +67,11 @@ export class PressureBench {
     const onEnter = () => this.pressure.hurry();
     this.gate = measuredGate(gate, { clock: time.clock, latency, onEnter });
     this.pressure = new Pressure({
-      ...{ settings: SETTINGS, timing: time, events, guard, gate: this.gate, latency },
-      roots,
+      ...{ settings, roots, timing: time, events, guard, gate: this.gate, latency },
       ownLimits: { heapBytes: 0, settingBytes: LIMIT_BYTES, totalBytes: 1_000_000 },
       rssBytes: () => (this.memoryPct / 100) * LIMIT_BYTES,
       threadMs: () => 0,
+      loopDelay: { start: () => {}, stop: () => {}, look: () => this.loopDelayMs },
       meter: { measure: () => this.measure() },
       hardAlert: new HardAlert({
         ...{ fs: nodeDurableFsSync, alertsDir: join(this.home, "alerts") },
