@@ -11,6 +11,7 @@
 import type { Timing } from "../platform/timing.ts";
 import type { SpoolUsage } from "../queue/spool-usage.ts";
 import type { Gate, GateRequest, Ticket } from "./gate.ts";
+import type { SeenUlids } from "./own-appends.ts";
 import type { GateFacts } from "./pressure-facts.ts";
 import type { SpoolGuard } from "./spool-guard.ts";
 
@@ -27,7 +28,7 @@ export interface LookingGateParts {
   readonly guard: SpoolGuard;
   readonly measure: () => Promise<{
     readonly usage: SpoolUsage;
-    readonly pendingUlids: ReadonlySet<string>;
+    readonly pendingUlids: SeenUlids;
   }>;
   /** Told of a look that failed. */
   readonly onFailed: (error: unknown) => void;

@@ -5,6 +5,9 @@
  * ENTRIES_MAX the oldest are kept as a sum, which goes when a look began after the last of them.
  */
 
+/** Whether a look saw an id. */
+export type SeenUlids = Pick<ReadonlySet<string>, "has">;
+
 interface Append {
   readonly ulid: string;
   readonly bytes: number;
@@ -20,7 +23,7 @@ export class OwnAppends {
   #summed = { count: 0, bytes: 0, untilMs: Number.NEGATIVE_INFINITY };
   #bytes = 0;
   /** Of the last look: also who was in flight then and ends later was counted by it. */
-  #seen: ReadonlySet<string> = new Set();
+  #seen: SeenUlids = new Set<string>();
 
   get count(): number {
     return this.#appends.size + this.#summed.count;
@@ -41,7 +44,7 @@ export class OwnAppends {
    * A look counted what had ended when it began, wherever it lay, and these.
    * @param beganAtMs on the monotonic clock
    */
-  seen(beganAtMs: number, ulids: ReadonlySet<string>): void {
+  seen(beganAtMs: number, ulids: SeenUlids): void {
     this.#seen = ulids;
     for (const { ulid, bytes, atMs } of this.#appends.values()) {
       if (atMs >= beganAtMs && !ulids.has(ulid)) continue;

@@ -16,7 +16,7 @@ import type { Events } from "../events/catalogue.ts";
 import type { Clock } from "../platform/clock.ts";
 import { type SpoolUsage, usedBytes } from "../queue/spool-usage.ts";
 import type { SpoolAdmission } from "./admission.ts";
-import { OwnAppends } from "./own-appends.ts";
+import { OwnAppends, type SeenUlids } from "./own-appends.ts";
 import type { SpoolFacts } from "./pressure-facts.ts";
 import {
   relievable,
@@ -62,7 +62,7 @@ export class SpoolGuard {
    * A look at the disk ended. One that began before another that has ended says nothing new.
    * @param pendingUlids that the look found
    */
-  measured(usage: SpoolUsage, pendingUlids: ReadonlySet<string>): void {
+  measured(usage: SpoolUsage, pendingUlids: SeenUlids): void {
     this.#failingSinceMs = undefined;
     if (this.#usage !== undefined && usage.atMs < this.#usage.atMs) return;
     this.#own.seen(usage.atMs, pendingUlids);

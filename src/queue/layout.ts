@@ -56,7 +56,11 @@ export function queueLayout(queueDir: string): QueueLayout {
 }
 
 export function pendingPath(layout: QueueLayout, ulid: string): string {
-  return join(layout.dir, `pending-${ulid}.json`);
+  return join(layout.dir, pendingName(ulid));
+}
+
+export function pendingName(ulid: string): string {
+  return `pending-${ulid}.json`;
 }
 
 export function markPath(layout: QueueLayout, ulid: string): string {

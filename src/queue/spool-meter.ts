@@ -8,30 +8,33 @@
  *
  * Guarantees: a file that lies in the spool for as long as a look lasts is counted once, whoever
  * wrote it and whenever; nothing of an earlier look is taken for use but the sizes of envelopes, which
- * never change under their name. A record moves from pending to a segment or to the archive, so the
- * places are looked at in this order and none is missed; if names left meanwhile, what they held may
- * have been counted twice, and the look is done again, at most ROUNDS_MAX times. The last one stands:
- * then it is too high by what moved while it lasted, and never too low.
+ * never change under their name, and the names in a directory that is proven unchanged. A record moves
+ * from pending to a segment or to the archive, so the places are looked at in this order and none is
+ * missed; if something arrived in the later ones meanwhile, it may have been counted twice, and the
+ * look is done again, at most ROUNDS_MAX times. The last one stands: then it is too high by what moved
+ * while it lasted, and never too low.
  * Does not guarantee: a record that is being moved lies twice on the disk for some milliseconds, and
- * a look in between says so.
+ * a look in between says so. What is reported beside the quota is up to BESIDE_EVERY_MS old.
  */
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
 import type { Clock } from "../platform/clock.ts";
 import type { DurableFs, FreeSpace } from "../platform/durable-fs.ts";
 import { isErrno } from "../platform/errno.ts";
 import { isArchiveName, utcHour } from "./done-archive.ts";
-import { isLeftover, pendingPath, pendingUlid, type QueueLayout } from "./layout.ts";
+import { namesIn, sizesIn, sum } from "./file-sizes.ts";
+import { isLeftover, pendingName, pendingUlid, type QueueLayout } from "./layout.ts";
+import { PendingSizes, type PendingSizesLook } from "./pending-sizes.ts";
 import { parseSegmentName } from "./spill-segment.ts";
 import type { SpoolUsage } from "./spool-usage.ts";
 
 export const ROUNDS_MAX = 3;
+export const BESIDE_EVERY_MS = 10_000;
 /** What an estimate looks at; bigger places are scaled up from so many names, evenly spread. */
 export const SAMPLED_ENVELOPES = 128;
 export const SAMPLED_FILES = 128;
-/** Calls under way at once; between such groups the thread is free for others. */
-const GROUP = 32;
 
 const RESERVE = /^\.reserve-\d$/;
+const HOUR_MS = 3_600_000;
 
 export interface SpoolMeterParts {
   readonly fs: DurableFs;
@@ -45,55 +48,56 @@ export interface SpoolLook {
    * Ids whose envelope was seen: the look counts them, here or where they went. So it does with
    * every id that was durable when it began.
    */
-  readonly pendingUlids: ReadonlySet<string>;
+  readonly pendingUlids: Pick<ReadonlySet<string>, "has">;
 }
 
-interface Names {
-  readonly ulids: readonly string[];
-  readonly segments: readonly string[];
-  /** Paths. */
-  readonly temps: readonly string[];
+/** Of one directory, as it was looked at. */
+interface Place {
+  readonly names: readonly string[];
+  readonly sizes: readonly number[];
+  /** Names of other files in it. */
+  readonly others: readonly string[];
 }
 
-type Archived = Pick<SpoolUsage, "doneBytes" | "trimmableBytes">;
+type Beside = Pick<SpoolUsage, "tempBytes" | "quarantineBytes">;
 
 export class SpoolMeter {
   readonly #parts: SpoolMeterParts;
-  /** Sizes of the envelopes that the last look saw. */
-  #sizes: ReadonlyMap<string, number> = new Map();
+  readonly #pending: PendingSizes;
+  #beside: (Beside & { readonly atMs: number }) | undefined;
 
   constructor(parts: SpoolMeterParts) {
     this.#parts = parts;
+    this.#pending = new PendingSizes(parts);
   }
 
   /** @throws the system error of a directory or file that is there and can not be looked at */
   async measure(): Promise<SpoolLook> {
-    const { layout } = this.#parts;
-    const atMs = this.#parts.clock.monotonicMs();
-    const pendingUlids = new Set<string>();
-    let names = await this.#names();
+    const { clock, layout } = this.#parts;
+    const atMs = clock.monotonicMs();
+    const seen: PendingSizesLook[] = [];
+    let arrived = await this.#arrived();
     for (let round = 1; ; round++) {
-      for (const ulid of names.ulids) pendingUlids.add(ulid);
-      const sizes = await this.#envelopeSizes(names.ulids);
-      const spilledBytes = sum(await this.#sizesIn(layout.overflowDir, names.segments));
-      const archived = await this.#archived();
-      const now = await this.#names();
-      if (round < ROUNDS_MAX && someLeft(names, now)) {
-        names = now;
+      const pending = await this.#pending.look();
+      seen.push(pending);
+      const spilled = await this.#look(layout.overflowDir, isSegmentName);
+      const done = await this.#look(layout.doneDir, isArchiveName);
+      const arrivedNow = this.#arrivals(spilled, done);
+      if (round < ROUNDS_MAX && arrivedNow !== arrived) {
+        arrived = arrivedNow;
         continue;
       }
-      this.#sizes = sizes;
       const usage = {
         atMs,
-        pendingBytes: sum(sizes.values()),
-        pendingCount: names.ulids.length,
-        spilledBytes,
-        ...archived,
-        tempBytes: sum(await this.#sizesOf(names.temps)),
-        quarantineBytes: await this.#quarantineBytes(),
+        pendingBytes: pending.bytes,
+        pendingCount: pending.count,
+        spilledBytes: sum(spilled.sizes),
+        doneBytes: sum(done.sizes),
+        trimmableBytes: this.#trimmableBytes(done),
+        ...(await this.#besideNow(atMs, { pending, spilled, done })),
         ...(await this.#space()),
       };
-      return { usage, pendingUlids };
+      return { usage, pendingUlids: { has: (ulid) => seen.some((look) => look.has(ulid)) } };
     }
   }
 
@@ -103,78 +107,94 @@ export class SpoolMeter {
    * @throws as {@link SpoolMeter.measure}
    */
   async estimate(): Promise<SpoolUsage> {
-    const { layout, clock } = this.#parts;
+    const { fs, layout, clock } = this.#parts;
     const atMs = clock.monotonicMs();
-    const ulids = (await this.#namesIn(layout.dir)).flatMap((name) => pendingUlid(name) ?? []);
+    const ulids = (await namesIn(fs, layout.dir)).flatMap((name) => pendingUlid(name) ?? []);
     const envelopes = sample(ulids, SAMPLED_ENVELOPES);
-    const paths = envelopes.names.map((ulid) => pendingPath(layout, ulid));
-    const pendingBytes = sum(await this.#sizesOf(paths)) * envelopes.factor;
-    const segments = sample(await this.#segments(), SAMPLED_ENVELOPES);
-    const spilled = sum(await this.#sizesIn(layout.overflowDir, segments.names));
-    const archived = await this.#archived(SAMPLED_FILES);
+    const pendingBytes = sum(await sizesIn(fs, layout.dir, envelopes.names.map(pendingName)));
+    const spilled = await this.#look(layout.overflowDir, isSegmentName, SAMPLED_ENVELOPES);
+    const done = await this.#look(layout.doneDir, isArchiveName, SAMPLED_FILES);
     return {
       atMs,
-      pendingBytes: Math.round(pendingBytes),
+      pendingBytes: Math.round(pendingBytes * envelopes.factor),
       pendingCount: ulids.length,
-      spilledBytes: Math.round(spilled * segments.factor),
-      ...archived,
+      spilledBytes: Math.round(sum(spilled.sizes) * spilled.factor),
+      doneBytes: Math.round(sum(done.sizes) * done.factor),
+      trimmableBytes: Math.round(this.#trimmableBytes(done) * done.factor),
       tempBytes: 0,
       quarantineBytes: 0,
       ...(await this.#space()),
     };
   }
 
-  async #names(): Promise<Names> {
-    const { layout } = this.#parts;
-    const ulids: string[] = [];
-    const temps: string[] = [];
-    for (const name of await this.#namesIn(layout.dir)) {
-      const ulid = pendingUlid(name);
-      if (ulid !== undefined) ulids.push(ulid);
-      else if (isLeftover(name) || RESERVE.test(name)) temps.push(join(layout.dir, name));
-    }
-    const segments: string[] = [];
-    for (const name of await this.#namesIn(layout.overflowDir)) {
-      if (parseSegmentName(name)) segments.push(name);
-      else if (isLeftover(name)) temps.push(join(layout.overflowDir, name));
-    }
-    for (const dir of [layout.doneDir, layout.ingesterDir]) {
-      const leftovers = (await this.#namesIn(dir)).filter(isLeftover);
-      temps.push(...leftovers.map((name) => join(dir, name)));
-    }
-    return { ulids, segments, temps };
-  }
-
-  async #segments(): Promise<string[]> {
-    const names = await this.#namesIn(this.#parts.layout.overflowDir);
-    return names.filter((name) => parseSegmentName(name) !== undefined);
-  }
-
-  async #envelopeSizes(ulids: readonly string[]): Promise<ReadonlyMap<string, number>> {
-    // One that left before its size was seen may have come back: nothing is known of it.
-    const unknown = ulids.filter((ulid) => !this.#sizes.get(ulid));
-    const bytes = await this.#sizesOf(unknown.map((ulid) => pendingPath(this.#parts.layout, ulid)));
-    const found = new Map(unknown.map((ulid, at) => [ulid, bytes[at] ?? 0]));
-    return new Map(ulids.map((ulid) => [ulid, found.get(ulid) ?? this.#sizes.get(ulid) ?? 0]));
-  }
-
   /** @param countMax files that are looked at; more are scaled up from them */
-  async #archived(countMax = Number.POSITIVE_INFINITY): Promise<Archived> {
-    const { layout, clock } = this.#parts;
-    const hour = utcHour(clock.nowMs());
-    const all = (await this.#namesIn(layout.doneDir)).filter(isArchiveName);
-    const { names, factor } = sample(all, countMax);
-    const sizes = await this.#sizesIn(layout.doneDir, names);
-    const old = sizes.filter((_, at) => isTrimmableName(names[at] as string, hour));
-    return {
-      doneBytes: Math.round(sum(sizes) * factor),
-      trimmableBytes: Math.round(sum(old) * factor),
-    };
+  async #look(
+    directory: string,
+    isOurs: (name: string) => boolean,
+    countMax = Number.POSITIVE_INFINITY,
+  ) {
+    const { fs } = this.#parts;
+    const ours: string[] = [];
+    const others: string[] = [];
+    for (const name of await namesIn(fs, directory)) (isOurs(name) ? ours : others).push(name);
+    const { names, factor } = sample(ours, countMax);
+    return { names, sizes: await sizesIn(fs, directory, names), others, factor };
   }
 
-  async #quarantineBytes(): Promise<number> {
-    const { quarantineDir } = this.#parts.layout;
-    return sum(await this.#sizesIn(quarantineDir, await this.#namesIn(quarantineDir)));
+  /** What tells whether a record may have arrived where it goes from pending. */
+  async #arrived(): Promise<string> {
+    const { fs, layout } = this.#parts;
+    const segments = (await namesIn(fs, layout.overflowDir)).filter(isSegmentName);
+    const lastHour = this.#hour(-HOUR_MS);
+    const archive = (await namesIn(fs, layout.doneDir)).filter(isArchiveName);
+    const growing = archive.filter((name) => !isOfBefore(name, lastHour));
+    return signature(segments, growing, await sizesIn(fs, layout.doneDir, growing));
+  }
+
+  /**
+   * The same, of places that were looked at. A batch goes to a file of its hour, and one that began
+   * before the hour's end to one of the last hour: only these may have grown.
+   */
+  #arrivals(spilled: Place, { names, sizes }: Place): string {
+    const lastHour = this.#hour(-HOUR_MS);
+    const isGrowing = (at: number) => !isOfBefore(names[at] ?? "", lastHour);
+    return signature(
+      spilled.names,
+      names.filter((_, at) => isGrowing(at)),
+      sizes.filter((_, at) => isGrowing(at)),
+    );
+  }
+
+  #trimmableBytes({ names, sizes }: Place): number {
+    const hour = this.#hour();
+    return sum(sizes.filter((_, at) => isOfBefore(names[at] ?? "", hour)));
+  }
+
+  #hour(offsetMs = 0): string {
+    return utcHour(this.#parts.clock.nowMs() + offsetMs);
+  }
+
+  async #besideNow(
+    atMs: number,
+    { pending, spilled, done }: { pending: PendingSizesLook; spilled: Place; done: Place },
+  ): Promise<Beside> {
+    const { fs, layout } = this.#parts;
+    if (this.#beside === undefined || atMs - this.#beside.atMs >= BESIDE_EVERY_MS) {
+      const isTemp = (name: string) => isLeftover(name) || RESERVE.test(name);
+      const temps = async (directory: string, names: readonly string[], isOne = isLeftover) =>
+        sum(await sizesIn(fs, directory, names.filter(isOne)));
+      const { dir, overflowDir, doneDir, ingesterDir, quarantineDir } = layout;
+      const tempBytes =
+        (await temps(dir, pending.others, isTemp)) +
+        (await temps(overflowDir, spilled.others)) +
+        (await temps(doneDir, done.others)) +
+        (await temps(ingesterDir, await namesIn(fs, ingesterDir)));
+      const quarantined = await namesIn(fs, quarantineDir);
+      const quarantineBytes = sum(await sizesIn(fs, quarantineDir, quarantined));
+      this.#beside = { atMs, tempBytes, quarantineBytes };
+    }
+    const { tempBytes, quarantineBytes } = this.#beside;
+    return { tempBytes, quarantineBytes };
   }
 
   /** Of the queue's directory, or of the nearest one above it that is there. */
@@ -187,50 +207,23 @@ export class SpoolMeter {
       }
     }
   }
-
-  /** A directory that is not there holds nothing. */
-  async #namesIn(directory: string): Promise<string[]> {
-    try {
-      return await this.#parts.fs.names(directory);
-    } catch (error) {
-      if (isErrno(error, "ENOENT")) return [];
-      throw error;
-    }
-  }
-
-  #sizesIn(directory: string, names: readonly string[]): Promise<number[]> {
-    return this.#sizesOf(names.map((name) => join(directory, name)));
-  }
-
-  async #sizesOf(paths: readonly string[]): Promise<number[]> {
-    const sizes: number[] = [];
-    for (let from = 0; from < paths.length; from += GROUP) {
-      const group = paths.slice(from, from + GROUP);
-      sizes.push(...(await Promise.all(group.map((path) => this.#sizeOf(path)))));
-    }
-    return sizes;
-  }
-
-  /** Only a regular file has a size here; one that has left has none. */
-  async #sizeOf(path: string): Promise<number> {
-    try {
-      const { kind, bytes } = await this.#parts.fs.facts(path);
-      return kind === "file" ? bytes : 0;
-    } catch (error) {
-      if (isErrno(error, "ENOENT")) return 0;
-      throw error;
-    }
-  }
 }
 
 /** True for an archive file of an hour before the given one, as utcHour gives it. */
 export function isTrimmableName(name: string, hour: string): boolean {
-  return isArchiveName(name) && name.slice(0, hour.length) < hour;
+  return isArchiveName(name) && isOfBefore(name, hour);
 }
 
-function someLeft(before: Names, now: Names): boolean {
-  const there = new Set([...now.ulids, ...now.segments]);
-  return [...before.ulids, ...before.segments].some((name) => !there.has(name));
+function isOfBefore(archiveName: string, hour: string): boolean {
+  return archiveName.slice(0, hour.length) < hour;
+}
+
+function isSegmentName(name: string): boolean {
+  return parseSegmentName(name) !== undefined;
+}
+
+function signature(...lists: readonly (readonly unknown[])[]): string {
+  return lists.map((list) => [...list].join(" ")).join("/");
 }
 
 /** Evenly spread, and how much bigger the whole is. */
@@ -239,10 +232,4 @@ function sample(names: readonly string[], countMax: number) {
   const step = names.length / countMax;
   const sampled = Array.from({ length: countMax }, (_, at) => names[Math.floor(at * step)] ?? "");
   return { names: sampled, factor: step };
-}
-
-function sum(sizes: Iterable<number>): number {
-  let total = 0;
-  for (const bytes of sizes) total += bytes;
-  return total;
 }
