@@ -129,7 +129,10 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     ...shared,
     workerUrl: workerUrl("ingest-worker"),
     workerData,
-    onReport: () => changes.changed(),
+    onReport: () => {
+      changes.changed();
+      pressure.ingesterReported();
+    },
     onWorkerError: flight.onThreadError("ingester"),
   });
   const pressure = pressureHere({ config, paths, layout, clock, events, host });

@@ -3,13 +3,13 @@
  * from what can be measured here. Loaded when it is started; building it measures nothing.
  */
 import { totalmem } from "node:os";
-import { performance } from "node:perf_hooks";
 import { getHeapStatistics } from "node:v8";
 import type { DataPaths } from "../config/data-paths.ts";
 import type { Config } from "../config/settings.ts";
 import type { Events } from "../events/catalogue.ts";
 import type { IngestHost } from "../ingest/ingest-host.ts";
 import { nodeDurableFsSync } from "../platform/durable-fs-sync.ts";
+import { ThreadTime } from "../platform/thread-time.ts";
 import { systemTiming } from "../platform/timing.ts";
 import type { AckLatency } from "../pressure/ack-latency.ts";
 import { systemRoots } from "../pressure/cgroup-files.ts";
@@ -41,8 +41,8 @@ export function controlLoopHere(parts: ControlLoopHereParts): Pressure {
       totalBytes: totalmem(),
     },
     rssBytes: () => process.memoryUsage.rss(),
-    threadMs: () => performance.eventLoopUtilization().active,
     loopDelay: new LoopDelay(),
+    threadTime: new ThreadTime(systemRoots.proc),
     hardAlert: new HardAlert({ fs: nodeDurableFsSync, alertsDir: paths.alertsDir, clock, events }),
     ingester: () => ingesterSigns(host),
     pace: (share) => host.pace(share),

@@ -24,6 +24,8 @@ export interface PressureHere {
   /** Looks at the sensors from now on (server only). */
   start(): void;
   stop(): void;
+  /** The ingester of this process reports: something may have gone. Cheap. */
+  ingesterReported(): void;
   /** Undefined before the loop has started. */
   facts(): PressureFacts | undefined;
 }
@@ -65,6 +67,7 @@ export function pressureHere(parts: PressureHereParts): PressureHere {
       gate.close();
       loop?.stop();
     },
+    ingesterReported: () => loop?.roomMade(),
     facts: () => loop?.facts(),
   };
 }

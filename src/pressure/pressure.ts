@@ -46,8 +46,8 @@ export interface PressureParts {
   readonly roots: SystemRoots;
   readonly ownLimits: OwnLimits;
   readonly rssBytes: () => number;
-  readonly threadMs: () => number;
   readonly loopDelay: Pick<LoopDelay, "start" | "stop" | "look">;
+  readonly threadTime: { start(): () => number; close(): void };
   readonly meter: { measure(): Promise<SpoolLook> };
   readonly guard: SpoolGuard;
   readonly gate: Pick<Gate, "inFlight" | "facts">;
@@ -95,9 +95,11 @@ export class Pressure {
     // A batch that took so long has lasted by itself.
     this.#storeAlarm = alarm("store", settings["governor.storeMs"], 0);
     this.#loop = new ControlLoop({
-      ...{ timing, events, threadMs: parts.threadMs },
+      ...{ timing, events },
+      startCost: () => parts.threadTime.start(),
       sensors: this.#sensors(),
       isBusy: () => this.#isBusy(),
+      isUrgent: () => this.#isUrgent(),
       decide: (nowMs) => this.#decide(nowMs),
     });
   }
@@ -123,10 +125,16 @@ export class Pressure {
     this.#loop.hurry();
   }
 
+  /** Something may have gone from the disk: who waits for room need not wait for the next look. */
+  roomMade(): void {
+    if (this.#isUrgent()) this.#loop.ask("spool");
+  }
+
   stop(): void {
     this.#isRunning = false;
     this.#loop.stop();
     this.#parts.loopDelay.stop();
+    this.#parts.threadTime.close();
   }
 
   facts(): PressureFacts {
@@ -199,6 +207,11 @@ export class Pressure {
   #isBusy(): boolean {
     if (this.#parts.gate.inFlight > 0 || this.#governor.state !== "normal") return true;
     return this.#parts.guard.facts().state !== "normal" || this.#pressed().length > 0;
+  }
+
+  #isUrgent(): boolean {
+    const { guard, gate } = this.#parts;
+    return guard.facts().state !== "normal" || gate.facts().waiting > 0;
   }
 
   #decide(nowMs: number): void {

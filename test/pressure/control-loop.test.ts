@@ -1,10 +1,12 @@
 /** The loop of pressure control: when it looks, what a look may cost, and what a hanging one stops. */
 import { describe, expect, it } from "vitest";
 import {
+  AHEAD_MS_MAX,
   BUSY_TICK_MS,
   ControlLoop,
   type ControlLoopParts,
   GAP_MS_MAX,
+  GAP_MS_URGENT,
   GAP_PER_COST,
   HANGS_MS,
   IDLE_TICK_MS,
@@ -19,6 +21,7 @@ class LoopBench {
   readonly decidedAtMs: number[] = [];
   threadMs = 0;
   isBusy = false;
+  isUrgent = false;
 
   start(sensors: readonly Sensor[], parts: Partial<ControlLoopParts> = {}): ControlLoop {
     const loop = new ControlLoop({
@@ -27,7 +30,11 @@ class LoopBench {
       sensors,
       isBusy: () => this.isBusy,
       decide: (nowMs) => this.decidedAtMs.push(nowMs),
-      threadMs: () => this.threadMs,
+      isUrgent: () => this.isUrgent,
+      startCost: () => {
+        const beforeMs = this.threadMs;
+        return () => this.threadMs - beforeMs;
+      },
       ...parts,
     });
     loop.start();
@@ -186,12 +193,10 @@ describe("what a look may do", () => {
     expect(bench.events.named("sensor_failed").at(-1)?.errno).toBe("unknown");
   });
 
-  it("P9: after a look that cost c ms the next comes 400·c later, 15 s at the latest", async () => {
-    const bench = new LoopBench();
-    bench.isBusy = true;
-    let costMs = 2;
+  /** A sensor whose looks take a cost of the thread. */
+  function dear(bench: LoopBench, costMs: number) {
     const atMs: number[] = [];
-    const dear: Sensor = {
+    const sensor: Sensor = {
       ...{ name: "spool", everyMs: 50 },
       look: async () => {
         atMs.push(bench.nowMs);
@@ -199,13 +204,88 @@ describe("what a look may do", () => {
         bench.threadMs += costMs;
       },
     };
+    return { sensor, atMs };
+  }
+
+  it("P9: after a look that cost c ms the next comes 600·c later, others as ever", async () => {
+    const bench = new LoopBench();
+    bench.isBusy = true;
+    const { sensor, atMs } = dear(bench, 2);
     const { sensor: cheap, atMs: cheapAtMs } = noting(bench, "memory", 50);
-    bench.start([dear, cheap]);
+    bench.start([sensor, cheap]);
     await bench.advance(5 * GAP_PER_COST);
     expect(atMs).toEqual([0, 2 * GAP_PER_COST, 4 * GAP_PER_COST]);
     expect(cheapAtMs).toHaveLength((5 * GAP_PER_COST) / 50 + 1);
-    costMs = 5_000;
+  });
+
+  it("P9: however much it costs, the next comes 5 s later, or 2 s where it is urgent", async () => {
+    const bench = new LoopBench();
+    bench.isBusy = true;
+    const { sensor, atMs } = dear(bench, 5_000);
+    bench.start([sensor]);
     await bench.advance(2 * GAP_MS_MAX);
-    expect(atMs.slice(-2)).toEqual([6 * GAP_PER_COST, 6 * GAP_PER_COST + GAP_MS_MAX]);
+    expect(atMs).toEqual([0, GAP_MS_MAX, 2 * GAP_MS_MAX]);
+    await bench.advance(1_000);
+    bench.isUrgent = true; // counts from the last look, which was before it became so
+    await bench.advance(2 * GAP_MS_URGENT);
+    const since = 2 * GAP_MS_MAX;
+    expect(atMs.slice(3)).toEqual([since + GAP_MS_URGENT, since + 2 * GAP_MS_URGENT]);
+  });
+
+  it("P9: who asks for a look gets it at once, while that is not much ahead of its time", async () => {
+    const bench = new LoopBench();
+    const { sensor, atMs } = dear(bench, 1); // 600 ms
+    const { sensor: other, atMs: otherAtMs } = noting(bench, "memory");
+    const loop = bench.start([sensor, other]);
+    await bench.advance(100);
+    loop.ask("spool");
+    expect(atMs).toEqual([0, 100]);
+    expect(otherAtMs).toEqual([0]);
+  });
+
+  it("P9: looks that are asked for are paid back: as many in all as the budget has", async () => {
+    const bench = new LoopBench();
+    bench.isBusy = true;
+    const { sensor, atMs } = dear(bench, 2); // 1,200 ms
+    const loop = bench.start([sensor]);
+    for (let passedMs = 0; passedMs < 60_000; passedMs += 50) {
+      loop.ask("spool");
+      await bench.advance(50);
+    }
+    expect(atMs[1]).toBe(2 * GAP_PER_COST - AHEAD_MS_MAX);
+    const fromBudget = 60_000 / (2 * GAP_PER_COST);
+    expect(Math.abs(atMs.length - fromBudget)).toBeLessThanOrEqual(2);
+    const lastMs = atMs.at(-1) ?? 0;
+    await bench.advance(10_000);
+    const next = atMs.find((each) => each > lastMs + 50) ?? Number.POSITIVE_INFINITY;
+    expect(next - lastMs).toBeLessThanOrEqual(2 * GAP_PER_COST + AHEAD_MS_MAX);
+  });
+
+  it("P9: who asks while a look runs gets one that begins afterwards; none before the start", async () => {
+    const bench = new LoopBench();
+    const ends: (() => void)[] = [];
+    const look = () => new Promise<void>((resolve) => ends.push(resolve));
+    const slow: Sensor = { name: "spool", everyMs: 0, look };
+    const loop = new ControlLoop({
+      ...{ timing: bench.time, events: bench.events, sensors: [slow] },
+      ...{ isBusy: () => true, isUrgent: () => false, decide: () => {} },
+      startCost: () => () => 1,
+    });
+    loop.ask("spool");
+    expect(ends).toHaveLength(0);
+    loop.start();
+    loop.ask("spool");
+    expect(ends).toHaveLength(1);
+    ends[0]?.();
+    await settled();
+    await bench.advance(BUSY_TICK_MS);
+    expect(ends).toHaveLength(2); // 550 ms ahead
+    ends[1]?.();
+    await settled();
+    await bench.advance(BUSY_TICK_MS);
+    expect(ends).toHaveLength(2);
+    loop.stop();
+    loop.ask("spool");
+    expect(ends).toHaveLength(2);
   });
 });

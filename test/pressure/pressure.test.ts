@@ -45,6 +45,49 @@ describe("from the sensors to captures", () => {
     expect(bench.pressure.facts().spool).toMatchObject({ state: "soft", relievable: false });
   });
 
+  it("P2: room that the ingester made is seen at once by who waits for it", async () => {
+    const bench = await new PressureBench().started();
+    bench.lookCostMs = 1.5;
+    bench.usage = { doneBytes: QUOTA_BYTES };
+    await bench.pass(2_000);
+    const capture = bench.gate.enter(NORMAL);
+    let admittedAtMs = Number.POSITIVE_INFINITY;
+    void capture.then(() => {
+      admittedAtMs = bench.time.clock.monotonicMs();
+    });
+    await bench.pass(50);
+    bench.usage = {};
+    const roomAtMs = bench.time.clock.monotonicMs();
+    bench.pressure.roomMade();
+    await bench.pass(50);
+    expect(admittedAtMs - roomAtMs).toBeLessThanOrEqual(50);
+  });
+
+  it("P2: the end of hard is seen two seconds later at the latest, whatever a look costs", async () => {
+    const bench = await new PressureBench().started();
+    bench.lookCostMs = 1_000;
+    bench.usage = { doneBytes: QUOTA_BYTES };
+    await bench.pass(5_000); // a look at ease, and the first that is urgent
+    expect(bench.pressure.facts().spool.state).toBe("hard");
+    bench.usage = {};
+    await bench.pass(2_000);
+    expect(bench.pressure.facts().spool.state).toBe("normal");
+  });
+
+  it("P9: what the ingester reports while all is normal starts no look", async () => {
+    const bench = await new PressureBench().started();
+    let looks = 0;
+    bench.lookCostMs = 1;
+    bench.measure = async () => {
+      looks++;
+      return bench.look();
+    };
+    await bench.pass(2_000);
+    looks = 0;
+    for (let n = 0; n < 10; n++) bench.pressure.roomMade();
+    expect(looks).toBe(0);
+  });
+
   it("P4: hard for five minutes is an alert, which goes on recovery", async () => {
     const bench = await new PressureBench().started();
     const path = join(bench.home, "alerts", HARD_ALERT_NAME);

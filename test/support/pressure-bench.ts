@@ -41,6 +41,8 @@ export class PressureBench {
   readonly pressure: Pressure;
   readonly gate: Gate;
   trims = 0;
+  /** Of each look, on this thread. */
+  lookCostMs = 0;
   /** Percent of the memory limit. */
   memoryPct = 10;
   loopDelayMs = 0;
@@ -70,8 +72,8 @@ export class PressureBench {
       ...{ settings, roots, timing: time, events, guard, gate: this.gate, latency },
       ownLimits: { heapBytes: 0, settingBytes: LIMIT_BYTES, totalBytes: 1_000_000 },
       rssBytes: () => (this.memoryPct / 100) * LIMIT_BYTES,
-      threadMs: () => 0,
       loopDelay: { start: () => {}, stop: () => {}, look: () => this.loopDelayMs },
+      threadTime: { start: () => () => this.lookCostMs, close: () => {} },
       meter: { measure: () => this.measure() },
       hardAlert: new HardAlert({
         ...{ fs: nodeDurableFsSync, alertsDir: join(this.home, "alerts") },
