@@ -9,6 +9,9 @@ import { PressureBench, QUOTA_BYTES } from "../support/pressure-bench.ts";
 
 const NORMAL = { priority: "normal", bytes: 10 } as const;
 
+/** Between each and the next. */
+const gaps = (atMs: readonly number[]) => atMs.slice(1).map((each, at) => each - (atMs[at] ?? 0));
+
 describe("from the sensors to captures", () => {
   it("P1: caching usage so that a new file went unseen", async () => {
     const bench = await new PressureBench().started();
@@ -63,16 +66,26 @@ describe("from the sensors to captures", () => {
     expect(admittedAtMs - roomAtMs).toBeLessThanOrEqual(50);
   });
 
-  it("P2: the end of hard is seen two seconds later at the latest, whatever a look costs", async () => {
-    const bench = await new PressureBench().started();
-    bench.lookCostMs = 1_000;
-    bench.usage = { doneBytes: QUOTA_BYTES };
-    await bench.pass(5_000); // a look at ease, and the first that is urgent
-    expect(bench.pressure.facts().spool.state).toBe("hard");
-    bench.usage = {};
-    await bench.pass(2_000);
-    expect(bench.pressure.facts().spool.state).toBe("normal");
-  });
+  it.each(["hard", "waiting"])(
+    "P2: the end of hard is seen two seconds later at the latest (%s), whatever a look costs",
+    async (why) => {
+      const bench = await new PressureBench().started();
+      const lookedAtMs: number[] = [];
+      bench.measure = async () => {
+        lookedAtMs.push(bench.time.clock.monotonicMs());
+        return bench.look();
+      };
+      bench.lookCostMs = 1_000;
+      await bench.pass(10_000);
+      expect(gaps(lookedAtMs).slice(-1)).toEqual([5_000]);
+      if (why === "hard") bench.usage = { doneBytes: QUOTA_BYTES };
+      else bench.waiting = 1;
+      await bench.pass(6_000); // until a look has found it
+      lookedAtMs.length = 0;
+      await bench.pass(9_000);
+      expect(new Set(gaps(lookedAtMs))).toEqual(new Set([2_000]));
+    },
+  );
 
   it("P9: what the ingester reports while all is normal starts no look", async () => {
     const bench = await new PressureBench().started();
@@ -84,6 +97,7 @@ describe("from the sensors to captures", () => {
     };
     await bench.pass(2_000);
     looks = 0;
+    bench.time.advance(200); // an idle tick has just been
     for (let n = 0; n < 10; n++) bench.pressure.roomMade();
     expect(looks).toBe(0);
   });

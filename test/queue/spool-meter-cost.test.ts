@@ -6,7 +6,7 @@ import type { DurableFs } from "../../src/platform/durable-fs.ts";
 import { nodeDurableFsSync } from "../../src/platform/durable-fs-sync.ts";
 import { ensureQueueDirectories } from "../../src/queue/directories.ts";
 import { pendingPath, queueLayout, tempPath } from "../../src/queue/layout.ts";
-import { BESIDE_EVERY_MS, SpoolMeter } from "../../src/queue/spool-meter.ts";
+import { SpoolMeter } from "../../src/queue/spool-meter.ts";
 import { type Call, faultyFs } from "../support/faulty-fs.ts";
 import { freshDirectory } from "../support/fresh-directory.ts";
 import { ManualClock } from "../support/manual-clock.ts";
@@ -89,7 +89,7 @@ describe("P1: what a look costs", () => {
     writeFileSync(tempPath(layout, ulidOf(1)), "1");
     writeFileSync(join(layout.quarantineDir, "mine"), "22");
     freeBytes = 4;
-    clock.advance(BESIDE_EVERY_MS - 1);
+    clock.advance(9_999);
     const soon = { tempBytes: 0, quarantineBytes: 0, freeBytes: 4 };
     expect((await look()).usage).toMatchObject(soon);
     clock.advance(1);

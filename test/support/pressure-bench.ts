@@ -43,6 +43,8 @@ export class PressureBench {
   trims = 0;
   /** Of each look, on this thread. */
   lookCostMs = 0;
+  /** Captures that wait, beside those that do. */
+  waiting = 0;
   /** Percent of the memory limit. */
   memoryPct = 10;
   loopDelayMs = 0;
@@ -69,7 +71,8 @@ export class PressureBench {
     const onEnter = () => this.pressure.hurry();
     this.gate = measuredGate(gate, { clock: time.clock, latency, onEnter });
     this.pressure = new Pressure({
-      ...{ settings, roots, timing: time, events, guard, gate: this.gate, latency },
+      ...{ settings, roots, timing: time, events, guard, latency },
+      gate: this.#watchedGate(),
       ownLimits: { heapBytes: 0, settingBytes: LIMIT_BYTES, totalBytes: 1_000_000 },
       rssBytes: () => (this.memoryPct / 100) * LIMIT_BYTES,
       loopDelay: { start: () => {}, stop: () => {}, look: () => this.loopDelayMs },
@@ -105,6 +108,17 @@ export class PressureBench {
       this.time.advance(50);
       for (let turn = 0; turn < 10; turn++) await Promise.resolve();
     }
+  }
+
+  #watchedGate(): Pick<Gate, "inFlight" | "facts"> {
+    const { gate } = this;
+    const waiting = () => gate.facts().waiting + this.waiting;
+    return {
+      get inFlight() {
+        return gate.inFlight;
+      },
+      facts: () => ({ ...gate.facts(), waiting: waiting() }),
+    };
   }
 
   look(): SpoolLook {
