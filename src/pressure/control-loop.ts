@@ -5,14 +5,14 @@
  *        ◀── no capture under way and all normal ───────── (idle: a tick a second)
  *
  * Guarantees: runs on the thread that captures run on, and holds none of them up: a look that takes
- * long runs beside it, one at a time a sensor, and one that hangs stops neither another sensor nor a
- * decision. Each look is paid from a budget: after one that took c ms of this thread the next of that
- * sensor comes GAP_PER_COST · c later at the earliest, but GAP_MS_MAX later at the latest, and
- * GAP_MS_URGENT while it is urgent, because use that nobody looks at is worse than one that costs. Who
- * knows that something has changed may ask for a look ahead of its time, at most AHEAD_MS_MAX of it;
- * the time is paid back after it. A sensor that fails, or hangs, is told once until
- * it can measure again. Decisions come from the last measurements, never from events. Its timer keeps
- * no process alive.
+ * long runs beside it, one at a time a sensor, and one that hangs stops neither another sensor nor
+ * a decision. A look that costs more the more is there is paid from a budget: after one that took c
+ * ms of this thread the next of that sensor comes GAP_PER_COST · c later at the earliest, but
+ * GAP_MS_MAX later at the latest, and GAP_MS_URGENT while it is urgent, because use that nobody
+ * looks at is worse than one that costs. Who knows that something has changed may ask for a look
+ * ahead of its time, at most AHEAD_MS_MAX of it; the time is paid back after it. A sensor that
+ * fails, or hangs, is told once until it can measure again. Decisions come from the last
+ * measurements, never from events. Its timer keeps no process alive.
  */
 import type { EventFields, Events } from "../events/catalogue.ts";
 import { errnoOf } from "../platform/errno.ts";
@@ -35,6 +35,8 @@ export interface Sensor {
   readonly name: EventFields["sensor_failed"]["sensor"];
   /** Between the starts of two looks, at the least. */
   readonly everyMs: number;
+  /** Whether a look costs the more the more is there; else `everyMs` alone bounds what it costs. */
+  readonly hasBudget?: boolean;
   /** Keeps by itself what it measures. @throws where it can not be measured */
   readonly look: (nowMs: number) => Promise<void> | void;
   /** After each look that failed, and again and again while one hangs. */
@@ -146,7 +148,8 @@ export class ControlLoop {
   }
 
   #look(watched: Watched, nowMs: number): void {
-    const costMs = this.#parts.startCost();
+    // Measuring costs as much as a small look.
+    const costMs = watched.sensor.hasBudget ? this.#parts.startCost() : () => 0;
     watched.isAskedFor = false;
     watched.lookedAtMs = nowMs;
     watched.lookingSinceMs = nowMs;

@@ -62,7 +62,7 @@ export interface PressureParts {
 }
 
 const SPOOL_EVERY_MS = 50;
-const MEMORY_EVERY_MS = 50;
+const MEMORY_EVERY_MS = 100;
 const LIMITS_EVERY_MS = 30_000;
 const SECOND_MS = 1_000;
 const LOOP_RAISE_MS = 2_000;
@@ -159,7 +159,7 @@ export class Pressure {
     const { meter, guard, ingester, trim } = this.#parts;
     return [
       {
-        ...{ name: "spool", everyMs: SPOOL_EVERY_MS },
+        ...{ name: "spool", everyMs: SPOOL_EVERY_MS, hasBudget: true },
         look: async () => {
           const { usage, pendingUlids } = await meter.measure();
           guard.trimHeldBack(ingester()?.heldBackBytes ?? 0);

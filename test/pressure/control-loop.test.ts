@@ -197,7 +197,7 @@ describe("what a look may do", () => {
   function dear(bench: LoopBench, costMs: number) {
     const atMs: number[] = [];
     const sensor: Sensor = {
-      ...{ name: "spool", everyMs: 50 },
+      ...{ name: "spool", everyMs: 50, hasBudget: true },
       look: async () => {
         atMs.push(bench.nowMs);
         await Promise.resolve();
@@ -265,7 +265,7 @@ describe("what a look may do", () => {
     const bench = new LoopBench();
     const ends: (() => void)[] = [];
     const look = () => new Promise<void>((resolve) => ends.push(resolve));
-    const slow: Sensor = { name: "spool", everyMs: 0, look };
+    const slow: Sensor = { name: "spool", everyMs: 0, hasBudget: true, look };
     const loop = new ControlLoop({
       ...{ timing: bench.time, events: bench.events, sensors: [slow] },
       ...{ isBusy: () => true, isUrgent: () => false, decide: () => {} },
