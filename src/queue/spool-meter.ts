@@ -144,11 +144,14 @@ export class SpoolMeter {
   /** What tells whether a record may have arrived where it goes from pending. */
   async #arrived(): Promise<string> {
     const { fs, layout } = this.#parts;
-    const segments = (await namesIn(fs, layout.overflowDir)).filter(isSegmentName);
     const lastHour = this.#hour(-HOUR_MS);
-    const archive = (await namesIn(fs, layout.doneDir)).filter(isArchiveName);
-    const growing = archive.filter((name) => !isOfBefore(name, lastHour));
-    return signature(segments, growing, await sizesIn(fs, layout.doneDir, growing));
+    const [spilled, done] = await Promise.all([
+      namesIn(fs, layout.overflowDir),
+      namesIn(fs, layout.doneDir),
+    ]);
+    const growing = done.filter((name) => isArchiveName(name) && !isOfBefore(name, lastHour));
+    const sizes = await sizesIn(fs, layout.doneDir, growing);
+    return signature(spilled.filter(isSegmentName), growing, sizes);
   }
 
   /**
