@@ -1,9 +1,12 @@
 import { EventEmitter } from "node:events";
-import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { CrashFiles, crashReportName } from "../../src/events/crash-files.ts";
 import { CrashGuard, type CrashGuardParts, LAST_ANSWERS_MS } from "../../src/events/crash-guard.ts";
+import type { CrashReport } from "../../src/events/crash-report.ts";
+import type { FlightReport } from "../../src/events/flight-recorder.ts";
+import { signalOf } from "../../src/events/signal.ts";
 import { nodeDurableFsSync } from "../../src/platform/durable-fs-sync.ts";
 import { freshDirectory } from "../support/fresh-directory.ts";
 import { ManualClock } from "../support/manual-clock.ts";
@@ -67,6 +70,18 @@ describe("the end of a process", () => {
       ]);
     },
   );
+
+  it("P10: the report holds the stack, the last signals and the ring of snapshots", () => {
+    const signal = signalOf({ event: "server_started", fields: { pid: 1, version: "1" } }, 0);
+    const snapshots = [{ at: "2026-03-01T09:30:00.000Z", missed: 0, depth: 3 }];
+    const report = { started_at: "", dropped: 0, signals: [signal], snapshots };
+    guarding({ flight: () => report as unknown as FlightReport });
+    source.emit("uncaughtException", new TypeError("a"));
+    const [name = ""] = readdirSync(dir);
+    const written = JSON.parse(readFileSync(join(dir, name), "utf8")) as CrashReport;
+    expect(written).toMatchObject({ signals: [signal], snapshots });
+    expect(written.error.frames[0]).toContain("crash-guard.test.ts");
+  });
 
   it("P10: a client that does not read its answers delays it by 250 ms at most", () => {
     guarding({ flush: () => {} });

@@ -61,6 +61,14 @@ describe("P3: what is trimmed", () => {
     expect(trimmer.report).toEqual({ lastAtMs: scene.clock.nowMs(), bytes, heldBack: 0 });
   });
 
+  it("P3: the process's own archive file is closed before one goes, or it would give no space", async () => {
+    const scene = fourOldFiles();
+    const before: number[] = [];
+    const close = () => void before.push(scene.names().length);
+    await scene.trimmer(35 * KB, nodeDurableFsSync, {}, { close }).run(NOT_STOPPING);
+    expect(before).toEqual([5, 4]);
+  });
+
   it("P3: never the current hour, nor one in the future, as after a clock that stepped back", async () => {
     const scene = fourOldFiles();
     scene.done("20260301-10-a.ndjson.gz", 10 * KB);

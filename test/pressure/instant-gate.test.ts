@@ -57,6 +57,14 @@ it("P2: looks once, and counts what it let in since", async () => {
   expect([looks(), gate.inFlight]).toEqual([1, 0]);
 });
 
+it("P2: what was not stored takes no room", async () => {
+  const { enter } = open(98);
+  const first = enter(3 * MIB);
+  await settle();
+  first.ticket?.done(undefined);
+  expect(await said([enter()])).toEqual(["admitted"]);
+});
+
 it("P2: a disk that can not be looked at in time holds no hook up", async () => {
   const time = new ManualTime();
   const parts = { limits: QUOTA, lookMs: 50, timing: time };

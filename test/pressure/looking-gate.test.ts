@@ -42,9 +42,6 @@ describe("a gate that looks by itself", () => {
     expect(looks).toBe(0);
     expect(await said([enter()])).toEqual(["admitted"]);
     expect([looks, scene.time.plannedCount]).toEqual([1, 0]);
-    usedMib = 100;
-    const other = new GateScene();
-    expect(other.guard.facts().usage).toBeUndefined();
   });
 
   it("P2: finds hard at its first look, and lets in when a later one finds room", async () => {
@@ -79,6 +76,29 @@ describe("a gate that looks by itself", () => {
     await pass(100);
     expect(await said([low()])).toEqual(["admitted"]);
   });
+
+  it.each([
+    { lookMs: 10, pauseMs: 200 },
+    { lookMs: 900, pauseMs: 5_000 },
+  ])(
+    "P2: a look of $lookMs ms is followed by none for $pauseMs ms",
+    async ({ lookMs, pauseMs }) => {
+      measure = async () => {
+        looks++;
+        scene.time.advance(lookMs);
+        return { usage: usage(scene.time, 91), pendingUlids: new Set() };
+      };
+      expect(await said([enter()])).toEqual(["held"]);
+      scene.time.advance(pauseMs - 1);
+      enter();
+      await settle();
+      expect(looks).toBe(1);
+      scene.time.advance(1);
+      enter();
+      await settle();
+      expect(looks).toBe(2);
+    },
+  );
 
   it("P2: looks at most once a second while all is normal, and nobody waits for it", async () => {
     for (let n = 0; n < 50; n++) {

@@ -2,8 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { TrimmingParts } from "../../src/ingest/trimmer.ts";
-import { Trimmer } from "../../src/ingest/trimmer.ts";
+import { Trimmer, type TrimmerParts, type TrimmingParts } from "../../src/ingest/trimmer.ts";
 import { nodeDurableFs } from "../../src/platform/durable-fs.ts";
 import { type DurableFsSync, nodeDurableFsSync } from "../../src/platform/durable-fs-sync.ts";
 import { encodeMember } from "../../src/queue/archive-member.ts";
@@ -76,6 +75,7 @@ export class TrimScene {
     softBytes: number,
     fs: DurableFsSync = nodeDurableFsSync,
     more: Partial<TrimmingParts> = {},
+    archive?: TrimmerParts["archive"],
   ): Trimmer {
     const { layout, clock, events } = this;
     const meter = new SpoolMeter({ fs: nodeDurableFs, layout, clock });
@@ -99,6 +99,6 @@ export class TrimScene {
       storeIsThere: () => this.isThere,
       ...more,
     };
-    return new Trimmer({ fs, layout, clock, events, trimming });
+    return new Trimmer({ fs, layout, clock, events, archive, trimming });
   }
 }
