@@ -28,7 +28,7 @@ export interface FlightLook {
   readonly spool_state: string | null;
   /** What the disk quota counts. */
   readonly used_bytes: number | null;
-  /** Captures that are held up now. */
+  /** Captures in the line at the hard limit. */
   readonly waiting: number | null;
   readonly memory_level: string | null;
   readonly governor_state: string | null;

@@ -52,8 +52,9 @@ export interface PressureView {
   since: string | null;
   /** Captures in the line now. */
   waiting: number;
-  /** Since the servers started. */
+  /** Captures that are slowed now. */
   delayed: number;
+  /** Since the servers started. */
   refused: { quota: number; early_drop: number; memory: number };
   memory: {
     level: MemoryLevel;

@@ -12,7 +12,7 @@
 import { type EarlyDropSettings, isRefusedEarly } from "./early-drop.ts";
 import { type CapturePriority, envelopeBytes } from "./gate.ts";
 import type { MemoryLevel, SpoolState } from "./pressure-facts.ts";
-import { type RefusalReason, retryAfterMs } from "./refusal.ts";
+import type { RefusalReason } from "./refusal.ts";
 
 export interface GateSettings {
   readonly delayMs: number;
@@ -43,7 +43,7 @@ export interface AdmissionFacts extends SpoolAdmission {
 
 export type Admission =
   | { readonly kind: "admit" | "delay" | "wait" }
-  | { readonly kind: "refuse"; readonly reason: RefusalReason; readonly retryAfterMs: number };
+  | { readonly kind: "refuse"; readonly reason: RefusalReason };
 
 export interface Asking {
   readonly priority: CapturePriority;
@@ -62,10 +62,10 @@ export function admission(
   settings: GateSettings,
 ): Admission {
   if (asking.priority === "low" && (facts.memory === "shed" || facts.memory === "critical")) {
-    return refuse("memory", settings);
+    return refuse("memory");
   }
   if (isRefusedEarly(asking.priority, facts.fill, settings.earlyDrop, facts.draw)) {
-    return refuse("early_drop", settings);
+    return refuse("early_drop");
   }
   return spoolAdmission(facts, asking, settings);
 }
@@ -80,11 +80,10 @@ export function spoolAdmission(
   if (facts.waiting === 0 && mayPass(facts, bytes)) {
     return facts.state === "soft" && !facts.relievable && settings.delayMs > 0 ? DELAY : ADMIT;
   }
-  if (priority === "low") return refuse("quota", settings);
-  if (settings.waitMs === 0) return refuse("quota", settings);
+  if (priority === "low" || settings.waitMs === 0) return refuse("quota");
   const isLineFull =
     facts.waiting >= settings.waitRecords || facts.waitingBytes + bytes > settings.waitBytes;
-  return isLineFull ? refuse("line", settings) : WAIT;
+  return isLineFull ? refuse("line") : WAIT;
 }
 
 /**
@@ -95,6 +94,6 @@ export function mayPass(facts: SpoolAdmission, bytes: number): boolean {
   return facts.relievable || (facts.state !== "hard" && envelopeBytes(bytes) <= facts.roomBytes);
 }
 
-function refuse(reason: RefusalReason, settings: Pick<GateSettings, "waitMs">): Admission {
-  return { kind: "refuse", reason, retryAfterMs: retryAfterMs(reason, settings.waitMs) };
+function refuse(reason: RefusalReason): Admission {
+  return { kind: "refuse", reason };
 }

@@ -20,13 +20,14 @@ export interface SpoolFacts {
   readonly relievable: boolean;
 }
 
-/** Captures that were held up or refused, since the process started. */
+/** Captures that are held up now, and those that were refused since the process started. */
 export interface GateFacts {
-  /** Now. */
+  /** In the line at the hard limit. */
   readonly waiting: number;
   readonly waitingBytes: number;
+  /** Slowed above the soft limit. */
   readonly delayed: number;
-  /** Refused by quota or free space: the `dropped_batches` of the spool block. */
+  /** By quota or free space: the `dropped_batches` of the spool block. */
   readonly refusedByQuota: number;
   readonly refusedEarly: number;
   readonly refusedByMemory: number;

@@ -1,9 +1,18 @@
 /**
  * Pressure control of one server process: its sensors, its governor and its loop.
  *
- *   spool meter ─▶ guard ─▶ gate ─▶ captures: go on, wait, are refused
+ *   spool meter ─▶ guard ─▶ gate ─▶ captures: go on, are slowed, wait, are refused
  *                    └────▶ trim, alert
  *   memory, stalls, loop delay, store ─▶ governor ─▶ pace of the ingester
+ *   memory ─▶ gate: low priority
+ *
+ * Read this room in the order of one capture, each pure file before the one that acts on it:
+ *   gate (the shape) → quota, early-drop → admission → spool-guard, own-appends → capture-gate,
+ *   waiting-list, refusal, warning-limit; looking-gate and instant-gate stand in where no loop runs;
+ * then in the order of one look:
+ *   control-loop → memory-sensor (cgroup-files, memory-limit, memory-level, cpu-quota), stall-sensor
+ *   (stalls), loop-delay → alarm → governor → hard-alert; measured-gate and ack-latency measure what
+ *   came of it, and pressure-facts is what all others are told.
  *
  * Guarantees: decisions come from what was measured last, never from events, which only tell.
  * Before `start` nothing is measured. `start` and `stop` are idempotent.

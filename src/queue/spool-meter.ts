@@ -30,8 +30,7 @@ import type { SpoolUsage } from "./spool-usage.ts";
 export const ROUNDS_MAX = 3;
 export const BESIDE_EVERY_MS = 10_000;
 /** What an estimate looks at; bigger places are scaled up from so many names, evenly spread. */
-export const SAMPLED_ENVELOPES = 128;
-export const SAMPLED_FILES = 128;
+export const SAMPLED_COUNT = 128;
 
 const RESERVE = /^\.reserve-\d$/;
 const HOUR_MS = 3_600_000;
@@ -110,10 +109,10 @@ export class SpoolMeter {
     const { fs, layout, clock } = this.#parts;
     const atMs = clock.monotonicMs();
     const ulids = (await namesIn(fs, layout.dir)).flatMap((name) => pendingUlid(name) ?? []);
-    const envelopes = sample(ulids, SAMPLED_ENVELOPES);
+    const envelopes = sample(ulids, SAMPLED_COUNT);
     const pendingBytes = sum(await sizesIn(fs, layout.dir, envelopes.names.map(pendingName)));
-    const spilled = await this.#look(layout.overflowDir, isSegmentName, SAMPLED_ENVELOPES);
-    const done = await this.#look(layout.doneDir, isArchiveName, SAMPLED_FILES);
+    const spilled = await this.#look(layout.overflowDir, isSegmentName, SAMPLED_COUNT);
+    const done = await this.#look(layout.doneDir, isArchiveName, SAMPLED_COUNT);
     return {
       atMs,
       pendingBytes: Math.round(pendingBytes * envelopes.factor),

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { type AdmissionFacts, admission, type GateSettings } from "../../src/pressure/admission.ts";
 import type { CapturePriority } from "../../src/pressure/gate.ts";
+import { retryAfterMs } from "../../src/pressure/refusal.ts";
 import { KIB, MIB } from "../support/gate-scene.ts";
 
 const SETTINGS: GateSettings = {
@@ -18,12 +19,10 @@ function decide(
   settings: Partial<GateSettings> = {},
   bytes = KIB,
 ): string {
-  const { kind, ...rest } = admission(
-    { ...CALM, ...facts },
-    { priority, bytes },
-    { ...SETTINGS, ...settings },
-  );
-  return "reason" in rest ? `${kind} ${rest.reason} ${rest.retryAfterMs}` : kind;
+  const all = { ...SETTINGS, ...settings };
+  const decision = admission({ ...CALM, ...facts }, { priority, bytes }, all);
+  if (decision.kind !== "refuse") return decision.kind;
+  return `refuse ${decision.reason} ${retryAfterMs(decision.reason, all.waitMs)}`;
 }
 
 const PRIORITIES: readonly CapturePriority[] = ["high", "normal", "low"];

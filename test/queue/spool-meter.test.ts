@@ -6,7 +6,7 @@ import { nodeDurableFsSync } from "../../src/platform/durable-fs-sync.ts";
 import { ensureQueueDirectories } from "../../src/queue/directories.ts";
 import { pendingPath, queueLayout, tempPath } from "../../src/queue/layout.ts";
 import { keepReserve } from "../../src/queue/reserve.ts";
-import { ROUNDS_MAX, SAMPLED_ENVELOPES, SpoolMeter } from "../../src/queue/spool-meter.ts";
+import { ROUNDS_MAX, SAMPLED_COUNT, SpoolMeter } from "../../src/queue/spool-meter.ts";
 import { usedBytes } from "../../src/queue/spool-usage.ts";
 import { faultyFs } from "../support/faulty-fs.ts";
 import { freshDirectory } from "../support/fresh-directory.ts";
@@ -291,11 +291,11 @@ describe("P1: the estimate of a short-lived process", () => {
   it("P1: looks at 128 envelopes at most, spread over all of them", async () => {
     const { fs, calls } = faultyFs();
     const { meter, pending } = scene(fs);
-    const count = SAMPLED_ENVELOPES * 2 + 88;
+    const count = SAMPLED_COUNT * 2 + 88;
     for (let n = 0; n < count; n++) pending(n, n < count / 2 ? 10 : 30);
     const { pendingBytes, pendingCount } = await meter.estimate();
     expect(pendingCount).toBe(count);
     expect(Math.abs(pendingBytes / (count * 20) - 1)).toBeLessThan(0.02);
-    expect(calls.filter(({ method }) => method === "facts")).toHaveLength(SAMPLED_ENVELOPES);
+    expect(calls.filter(({ method }) => method === "facts")).toHaveLength(SAMPLED_COUNT);
   });
 });
