@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { type ConfigInputs, resolveConfig, resolveHome } from "../../src/config/resolve-config.ts";
 import { envName, SETTING_NAMES, SETTINGS } from "../../src/config/settings.ts";
 import { MemspoolError } from "../../src/errors.ts";
+import { DEFAULT_MAX_SIZE } from "../../src/queue/capture-queue.ts";
 
 const resolve = (inputs: Partial<ConfigInputs> = {}) =>
   resolveConfig({ env: {}, homedir: "/home/u", cwd: "/elsewhere", ...inputs });
@@ -245,4 +246,10 @@ describe("settings that belong together", () => {
     expect(limit("18446744073709551615")).toBe(0);
     expect(refusal({ env: { MEMORY_LIMIT_BYTES: "-1" } }).code).toBe("CONFIG_INVALID");
   });
+});
+
+it("P11: queue.maxRecords, its variable and the library's maxSize are one setting", () => {
+  expect(SETTINGS["queue.maxRecords"].default).toBe(DEFAULT_MAX_SIZE);
+  const { config } = resolve({ env: { MEMSPOOL_QUEUE_MAX_RECORDS: "7" } });
+  expect(config["queue.maxRecords"]).toBe(7);
 });
