@@ -179,7 +179,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     return foundLimits(config);
   };
   const memoryLimit = async () => (await found()).memory;
-  const health = () => healthHere({ paths, layout, store, memory, memoryLimit, hooks });
+  const health = () => healthHere({ config, paths, layout, store, memory, memoryLimit, hooks });
   const drain = async (drainOptions: DrainOptions): Promise<DrainResult> => {
     const { drainHere } = await import("./ingest/drain-here.ts");
     return drainHere({ ...shared, ...workerData, memory }, drainOptions);

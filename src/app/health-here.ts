@@ -1,5 +1,6 @@
 /** The health report of this process, and what it asks of the parts. Loads the checks when asked. */
 import type { DataPaths } from "../config/data-paths.ts";
+import type { Config } from "../config/settings.ts";
 import type { HealthReport, Memory, StatusReport } from "../memory/memory.ts";
 import { nodeDurableFs } from "../platform/durable-fs.ts";
 import type { MemoryLimit } from "../pressure/memory-limit.ts";
@@ -8,6 +9,7 @@ import type { StoreReader } from "../store/memory-store.ts";
 import { storeAnswer } from "./store-answer.ts";
 
 export interface HealthHereParts {
+  readonly config: Config;
   readonly paths: DataPaths;
   readonly layout: QueueLayout;
   readonly store: StoreReader;
@@ -17,7 +19,7 @@ export interface HealthHereParts {
 }
 
 export async function healthHere(parts: HealthHereParts): Promise<HealthReport> {
-  const { paths, layout, store, memory, memoryLimit, hooks } = parts;
+  const { config, paths, layout, store, memory, memoryLimit, hooks } = parts;
   const { acceptedConfiguration, directoryChecks, hooksCheck, queueChecks, storeCheck } =
     await import("../health/health-checks.ts");
   const { runChecks } = await import("../health/run-checks.ts");
@@ -27,7 +29,7 @@ export async function healthHere(parts: HealthHereParts): Promise<HealthReport> 
   };
   return runChecks([
     acceptedConfiguration,
-    ...directoryChecks(paths),
+    ...directoryChecks(paths, config),
     storeCheck(() => storeAnswer(store, paths, lookForSome)),
     ...queueChecks(() => memory.status(), memoryLimit),
     hooksCheck(hooks),

@@ -81,7 +81,7 @@ async function examine(context: CommandContext): Promise<HealthReport> {
   const parts = new LazyApp(context, resolved);
   const checks = [
     configurationCheck(facts),
-    ...(paths === undefined ? [] : directoryChecks(paths)),
+    ...(paths === undefined ? [] : directoryChecks(paths, resolved?.config)),
     ...(paths !== undefined &&
     resolved !== undefined &&
     (await within(LOOK_MS_MAX, isThere(paths.queueDir), false))

@@ -18,8 +18,8 @@ import {
 import { errnoOf } from "../platform/errno.ts";
 import { makeDirectories } from "../platform/make-directories.ts";
 
-export const REPORT_INTERVAL_MS = 60_000;
-export const REPORTS_MAX = 10;
+const REPORT_INTERVAL_MS = 60_000;
+const REPORTS_MAX = 10;
 /** Time as the ISO form without its punctuation, so that names sort by it. */
 const NAME = /^crash-(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)(\d{3})Z-\d{1,10}\.json$/;
 

@@ -11,9 +11,9 @@ import type { SignalBus, SignalSubscription } from "./bus.ts";
 import { Ring } from "./ring.ts";
 import type { Signal } from "./signal.ts";
 
-export const SNAPSHOTS_MAX = 100;
-export const SIGNALS_MAX = 100;
-export const SNAPSHOT_INTERVAL_MS = 1_000;
+const SNAPSHOTS_MAX = 100;
+const SIGNALS_MAX = 100;
+const SNAPSHOT_INTERVAL_MS = 1_000;
 
 /** What one look sees. Null where it is not known. Names are those of the wire. */
 export interface FlightLook {

@@ -20,13 +20,13 @@ import { NOTE_BYTES_MAX, parseServerNote, type ServerNote } from "./server-note.
 
 export const NOTE_INTERVAL_MS = 1_000;
 /** Shows a server elsewhere that this one lives, though nothing changes. */
-export const NOTE_ALIVE_MS = 30_000;
+const NOTE_ALIVE_MS = 30_000;
 /** Age at which a note of another host counts as left behind, and a dead process's is swept. */
-export const NOTE_FRESH_MS = 60_000;
+const NOTE_FRESH_MS = 60_000;
 /** Age at which a note of this host is not believed although its process id lives. */
-export const NOTE_STALE_MS = 600_000;
+const NOTE_STALE_MS = 600_000;
 /** Age at which anything else in the directory is swept. */
-export const NOTE_LEFT_MS = 86_400_000;
+const NOTE_LEFT_MS = 86_400_000;
 export const NOTES_MAX = 64;
 const NAMES_MAX = 512;
 const NAME = /^server-\d{1,10}-[0-9a-f]{8}\.json/;

@@ -9,7 +9,7 @@ import { judgeBacklog } from "./check-backlog.ts";
 import { type ConfigurationFacts, checkConfiguration } from "./check-configuration.ts";
 import { checkFileSystem } from "./check-file-system.ts";
 import { judgeForgetting } from "./check-forgetting.ts";
-import { checkFreeSpace } from "./check-free-space.ts";
+import { checkFreeSpace, type SpaceLimits } from "./check-free-space.ts";
 import { judgeHooks } from "./check-hooks.ts";
 import { judgeLease } from "./check-lease.ts";
 import { checkModes } from "./check-modes.ts";
@@ -36,8 +36,11 @@ export const acceptedConfiguration: NamedCheck = {
   run: () => ok("configuration", "accepted when this process started"),
 };
 
-/** What the data directory's own file system says; needs no part of memspool to work. */
-export function directoryChecks(paths: DataPaths): NamedCheck[] {
+/**
+ * What the data directory's own file system says; needs no part of memspool to work.
+ * @param limits at which captures wait; the usual ones where the settings can not be had
+ */
+export function directoryChecks(paths: DataPaths, limits?: SpaceLimits): NamedCheck[] {
   return [
     {
       name: "directory modes",
@@ -46,7 +49,7 @@ export function directoryChecks(paths: DataPaths): NamedCheck[] {
     },
     { name: "write and fsync", run: () => checkWrite({ queueDir: paths.queueDir }) },
     { name: "file system", run: () => checkFileSystem(paths.home) },
-    { name: "free space", run: () => checkFreeSpace(paths.home) },
+    { name: "free space", run: () => checkFreeSpace(paths.home, limits) },
     { name: "alerts", run: () => checkAlerts(paths.alertsDir), silence: "degraded" },
     {
       name: "crashes",

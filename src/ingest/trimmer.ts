@@ -56,7 +56,7 @@ export interface TrimmerParts {
 /** Ids that the store is asked for at once; between two such questions others may have their turn. */
 const LOOKUP_COUNT = 500;
 /** A run ends after this, looks anew and goes on: what waits to be ingested goes in between. */
-export const RUN_MS_MAX = 500;
+const RUN_MS_MAX = 500;
 /** By itself it looks when this many times the cost of its last look has gone by: half a percent. */
 const COST_FACTOR = 200;
 /** However much a look costs, or however busy the machine is: it never waits for longer. */

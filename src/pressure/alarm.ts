@@ -10,7 +10,7 @@
 import type { Events, PressureSensor } from "../events/catalogue.ts";
 
 /** Without a break under the threshold before pressure is over. */
-export const RELIEF_MS = 2_000;
+const RELIEF_MS = 2_000;
 /** Between two tellings of one sensor's pressure. */
 export const TELL_MS = 60_000;
 

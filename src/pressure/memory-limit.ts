@@ -60,7 +60,7 @@ export function leastLimit(
 }
 
 /** NaN for whatever is no plain number of bytes, `max` among it. */
-export function limitIn(text: string): number {
+function limitIn(text: string): number {
   const digits = text.trim();
   return /^\d{1,20}$/.test(digits) ? Number(digits) : Number.NaN;
 }

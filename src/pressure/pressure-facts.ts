@@ -16,8 +16,6 @@ export interface SpoolFacts {
   readonly quotaBytes: number;
   readonly softPct: number;
   readonly hardPct: number;
-  /** Whether trimming is expected to bring use down, so that captures are not held up. */
-  readonly relievable: boolean;
 }
 
 /** Captures that are held up now, and those that were refused since the process started. */

@@ -133,7 +133,6 @@ export class SpoolGuard {
       reason: load === undefined ? "" : spoolReason(state, load, this.#parts.limits),
       usage: load && withOwn(load, this.#own.count),
       ...{ quotaBytes, softPct, hardPct },
-      relievable: this.#relievable(),
     };
   }
 

@@ -10,7 +10,7 @@ import type { CgroupDirectories, SystemRoots } from "./cgroup-files.ts";
 import type { StallFacts } from "./pressure-facts.ts";
 import { NO_STALLS, readStalls, stallPct } from "./stalls.ts";
 
-export const STALL_RAISE_MS = 2_000;
+const STALL_RAISE_MS = 2_000;
 const UNKNOWN_MS = 30_000;
 
 export interface StallSensorParts {

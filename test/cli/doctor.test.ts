@@ -75,6 +75,15 @@ it("H1: a bad setting is a finding, exit code 2, and the directory is still look
   expect(status.store).toBeUndefined();
 });
 
+it("H1: free space is judged by the limits of the settings", async () => {
+  // No test runs on a disk with more.
+  const { report } = await doctor({ MEMSPOOL_SPOOL_FREE_MB_MIN: "1000000" });
+  expect(report.checks.find(({ name }) => name === "free space")).toMatchObject({
+    status: "failing",
+    advice: expect.stringContaining("1000000 MiB"),
+  });
+});
+
 it("H1: shows the names of settings that are set, never their values", async () => {
   writeFileSync(join(home, "config.json"), '{"project": "hush-hush"}', { mode: 0o600 });
   const { report } = await doctor();

@@ -3,13 +3,14 @@ import { judgeBacklog } from "../../src/health/check-backlog.ts";
 import { checkConfiguration } from "../../src/health/check-configuration.ts";
 import { judgeFileSystem } from "../../src/health/check-file-system.ts";
 import { judgeForgetting } from "../../src/health/check-forgetting.ts";
-import { judgeFreeSpace } from "../../src/health/check-free-space.ts";
+import { judgeFreeSpace, type SpaceLimits } from "../../src/health/check-free-space.ts";
 import { judgeLease } from "../../src/health/check-lease.ts";
 import { judgeQuarantine } from "../../src/health/check-quarantine.ts";
 import { judgeStore } from "../../src/health/check-store.ts";
 import { exitCodeOf, healthReport } from "../../src/health/report.ts";
 import { runChecks } from "../../src/health/run-checks.ts";
 import type { HealthCheck, StatusReport } from "../../src/memory/memory.ts";
+import { DEFAULT_SETTINGS } from "../support/default-settings.ts";
 import { okStatus } from "../support/fake-memory.ts";
 
 const MIB = 1_048_576;
@@ -82,8 +83,12 @@ describe("file system", () => {
 });
 
 describe("free space", () => {
-  const judge = (freeMib: number, freeInodes = 1e6, totalInodes = 1e6) =>
-    judgeFreeSpace({ freeBytes: freeMib * MIB, freeInodes, totalInodes }).status;
+  const judge = (
+    freeMib: number,
+    freeInodes = 1e6,
+    totalInodes = 1e6,
+    limits: SpaceLimits = DEFAULT_SETTINGS,
+  ) => judgeFreeSpace({ freeBytes: freeMib * MIB, freeInodes, totalInodes }, limits).status;
 
   it("H1: is failing below the hard limits, at them degraded, ok with room", () => {
     expect([judge(63.9), judge(64), judge(255), judge(256)]).toEqual([
@@ -97,6 +102,22 @@ describe("free space", () => {
       "degraded",
       "ok",
     ]);
+  });
+
+  it("H1: goes by the settings at which captures wait, and warns who has switched them off", () => {
+    const more = { "spool.freeMbMin": 1_000, "spool.freeInodesMin": 5_000 };
+    expect([judge(999, 1e6, 1e6, more), judge(1e5, 4_999, 1e6, more)]).toEqual([
+      "failing",
+      "failing",
+    ]);
+    expect([judge(3_999, 1e6, 1e6, more), judge(4_000, 1e6, 1e6, more)]).toEqual([
+      "degraded",
+      "ok",
+    ]);
+    const none = { "spool.freeMbMin": 0, "spool.freeInodesMin": 0 };
+    expect([judge(1, 1, 1e6, none), judge(256, 4_000, 1e6, none)]).toEqual(["degraded", "ok"]);
+    const usual = { freeBytes: 64 * MIB, freeInodes: 1_000, totalInodes: 1 };
+    expect(judgeFreeSpace(usual)).toEqual(judgeFreeSpace(usual, DEFAULT_SETTINGS));
   });
 
   it("H1: a file system without an inode table has no inode limit", () => {

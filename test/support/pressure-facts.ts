@@ -31,7 +31,6 @@ export function calmFacts(changes: Partial<PressureFacts> = {}): PressureFacts {
       quotaBytes: 512 * MIB,
       softPct: 90,
       hardPct: 100,
-      relievable: false,
     },
     gate: {
       waiting: 0,
