@@ -128,8 +128,8 @@ function eventView({ time, severity, code, message }: Signal): EventView {
  */
 const REASONS: Readonly<Record<"normal" | "soft" | "hard", string>> = {
   normal: "",
-  soft: "A server keeps to the soft limit until it looks again and finds use 5 points below.",
-  hard: "A server keeps to the hard limit until it looks again and finds use 5 points below.",
+  soft: "A server keeps to the soft limit until it looks again and finds enough room.",
+  hard: "A server keeps to the hard limit until it looks again and finds enough room.",
 };
 const SOURCES: readonly string[] = [
   "cgroup v2",

@@ -7,13 +7,13 @@
  * SIGTERM with the terminal as it was and the exit code of the last state.
  */
 import { setTimeout as delay } from "node:timers/promises";
-import { MemspoolError } from "../errors.ts";
+import { MemspoolError, reportError } from "../errors.ts";
 import type { StatusReport } from "../memory/memory.ts";
 import { type CommandContext, EXIT_FAILED, EXIT_OK, EXIT_USAGE } from "./command-context.ts";
 import { cutLine, sparkline } from "./drawing.ts";
 import { LiveView } from "./live-view.ts";
 import { oneLine, shortDuration } from "./printable.ts";
-import { type Entry, statusLines } from "./status-screen.ts";
+import { type Entry, type Screen, statusLines } from "./status-screen.ts";
 
 type Look = () => Promise<StatusReport>;
 type WatchContext = Pick<CommandContext, "output" | "stdin" | "env" | "signal">;
@@ -51,18 +51,26 @@ async function watchPlain(
 ): Promise<number> {
   let exitCode = EXIT_OK;
   while (!signal.aborted) {
-    const status = await look();
-    if (output.json) output.row(status);
-    else {
-      const screen = { columns: Number.POSITIVE_INFINITY, rows: Number.POSITIVE_INFINITY };
-      const style = (_style: unknown, text: string) => text;
-      for (const line of statusLines(status, { ...screen, style })) output.line(line);
-      output.line();
-    }
-    exitCode = exitCodeOfState(status.state);
+    const found = await orEnd(look().catch(expected), signal);
+    if (found === undefined) break;
+    const failed = found instanceof MemspoolError;
+    if (output.json) output.row(failed ? { error: reportError(found) } : found);
+    else for (const line of [...plainLines(found), ""]) output.line(line);
+    exitCode = failed ? EXIT_FAILED : exitCodeOfState(found.state);
     await pause(PLAIN_MS, signal);
   }
   return exitCode;
+}
+
+function plainLines(found: StatusReport | MemspoolError): string[] {
+  const style = (_style: unknown, text: string) => text;
+  if (found instanceof MemspoolError) return [errorLine(found, style)];
+  const { POSITIVE_INFINITY: columns, POSITIVE_INFINITY: rows } = Number;
+  return statusLines(found, { columns, rows, style });
+}
+
+function errorLine({ code, message }: MemspoolError, style: Screen["style"]): string {
+  return `${style("red", "error")} ${code}: ${oneLine(message)}`;
 }
 
 async function watchLive(
@@ -144,7 +152,7 @@ function frame(
     last === undefined
       ? []
       : last instanceof MemspoolError
-        ? [`${style("red", "error")} ${last.code}: ${oneLine(last.message)}`]
+        ? [errorLine(last, style)]
         : statusLines(last, { columns, rows: height, style, over: overTime(seen, columns) });
   while (lines.length < height) lines.push("");
   const foot = last === undefined || last instanceof MemspoolError ? KEYS : footOf(last);

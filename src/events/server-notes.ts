@@ -95,11 +95,12 @@ export class ServerNotes {
 
 /**
  * A history moves on each second; only its newest entries say whether anything happened. Use of
- * memory changes all the time: its level says whether that means anything.
+ * memory changes all the time, which means nothing while there is enough.
  */
 function comparableOf(content: ServerNoteContent): string {
   const { depth, ack_p99_ms } = content.history;
-  return JSON.stringify([content, depth.at(-1), ack_p99_ms.at(-1)], (name, value) =>
+  const rssBytes = content.memory?.level === "normal" ? 0 : content.memory?.rss_bytes;
+  return JSON.stringify([content, rssBytes, depth.at(-1), ack_p99_ms.at(-1)], (name, value) =>
     name === "history" || name === "rss_bytes" ? undefined : value,
   );
 }

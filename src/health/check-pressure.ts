@@ -15,9 +15,13 @@ export function judgeMemory(
   found: FoundLimit | undefined,
 ): HealthCheck {
   const name = "memory";
-  const { level, rss_bytes } = pressure.memory;
+  const { level, rss_bytes, limit_bytes, source } = pressure.memory;
+  // What a server says of itself goes before what would hold for this process.
+  const limitBytes = limit_bytes ?? found?.limitBytes;
   const limit =
-    found === undefined ? "not limited" : `limit ${mib(found.limitBytes)} (${found.source})`;
+    limitBytes === undefined
+      ? "not limited"
+      : `limit ${mib(limitBytes)} (${limit_bytes === null ? found?.source : source})`;
   const used = rss_bytes === null ? "" : `, a server uses ${mib(rss_bytes)}`;
   const detail = `${limit}${used}, ${level}`;
   if (level === "normal") return ok(name, detail);

@@ -30,15 +30,15 @@ export function judgeSpool({
     return failing(
       name,
       why,
-      "Captures wait or are refused. Free space on the disk, raise spool.quotaMb, or see why the " +
-        "queue does not drain; memspool diag names the largest files.",
+      "Captures wait or are refused. If the disk is short of room, make some; if the quota is used up, " +
+        "raise spool.quotaMb, or see why the queue does not drain: memspool diag tells sizes.",
     );
   }
   return degraded(
     name,
     why,
     "The done archive is trimmed by itself. If this stays, raise spool.quotaMb, or see why the queue " +
-      "does not drain: memspool diag names the largest files.",
+      "does not drain: memspool diag tells sizes.",
   );
 }
 

@@ -6,6 +6,8 @@
  * something needs a look; refusing low-priority captures early, or because memory is short, is
  * that. ok: neither.
  */
+
+import { HYSTERESIS_POINTS } from "../pressure/quota.ts";
 import type { CaptureCounts } from "./capture.ts";
 import type { StatusReport } from "./memory.ts";
 import { governorReason, memoryReason } from "./pressure-view.ts";
@@ -49,11 +51,9 @@ export function stateAndReasons(
 function blockingReasons(report: Judged, { obstacle, counts }: CaptureFacts): string[] {
   const reasons: string[] = [];
   if (report.spool.state === "hard") {
-    const { waiting, refused } = report.pressure;
-    const held = waiting > 0 ? `${waiting} wait now, ` : "";
     reasons.push(
-      `${report.pressure.reason} Captures wait and are then refused (${held}${refused.quota} ` +
-        "refused): free space on the disk, or raise spool.quotaMb; see `memspool diag`.",
+      `${report.pressure.reason} Captures wait and are then refused (${heldUp(report.pressure)}): ` +
+        `${whatHelps(report)}; see \`memspool diag\`.`,
     );
   }
   if (obstacle !== undefined) {
@@ -81,13 +81,23 @@ function pressureReasons({ spool, pressure }: Judged): string[] {
 }
 
 /** A capture that is larger than what is left is held up before the hard limit is reached. */
-function withoutRoom({ waiting, refused }: Judged["pressure"]): string {
-  if (waiting + refused.quota === 0) return "";
-  const wait = waiting === 1 ? "1 waits" : `${waiting} wait`;
-  return (
-    ", and those without room wait and are then refused " +
-    `(${waiting === 0 ? "" : `${wait} now, `}${refused.quota} refused)`
-  );
+function withoutRoom(pressure: Judged["pressure"]): string {
+  if (pressure.waiting + pressure.refused.quota === 0) return "";
+  return `, and those without room wait and are then refused (${heldUp(pressure)})`;
+}
+
+function heldUp({ waiting, refused }: Judged["pressure"]): string {
+  const wait = waiting === 1 ? "1 waits now, " : `${waiting} wait now, `;
+  return `${waiting === 0 ? "" : wait}${refused.quota} refused`;
+}
+
+/** At the hard limit by its own use, or because the disk is short of room for everybody. */
+function whatHelps({ spool, spool_bytes }: Judged): string {
+  if (spool_bytes === null) return "make room on the disk, or raise spool.quotaMb";
+  const isLeftAt = (spool_bytes.quota * (spool.hard_pct - HYSTERESIS_POINTS)) / 100;
+  return spool_bytes.used > isLeftAt
+    ? "raise spool.quotaMb, or see why nothing is ingested"
+    : "make room on the disk";
 }
 
 function otherReasons(report: Judged, areFailing: boolean): string[] {

@@ -285,6 +285,21 @@ describe("without a terminal", () => {
     }
   });
 
+  it("C1: what fails is a line as well, and the next look comes", async () => {
+    const away = new MemspoolError("DATA_DIR_UNUSABLE", "It can not be read. \u001b[2J See.");
+    const looks = [depth(1), away, depth(3)];
+    const plain = await watch(looks, { terminal: false });
+    expect(plain.text).toContain("\nerror DATA_DIR_UNUSABLE: It can not be read. ␛[2J See.\n");
+    expect(plain.text).toContain("3 pending");
+    expect(plain.exitCode).toBe(0);
+    const json = await watch(looks, { terminal: false, json: true });
+    const lines = json.text.trimEnd().split("\n");
+    expect(lines.map((line) => JSON.parse(line).error?.code)).toEqual([
+      ...[undefined, "DATA_DIR_UNUSABLE", undefined],
+    ]);
+    expect((await watch([away], { terminal: false })).exitCode).toBe(1);
+  });
+
   it("C1: the command hands the terminal and the keyboard on", async () => {
     const app = makeFakeApp();
     const stdout = new FakeTerminal(80, 24);

@@ -38,7 +38,7 @@ function content(changes: Partial<ServerNoteContent> = {}): ServerNoteContent {
   return {
     spool: { state: "soft", since_ms: 5, used_bytes: 10, dropped: 0 },
     gate: { waiting: 1, delayed: 2, refused_by_quota: 3, refused_early: 4, refused_by_memory: 5 },
-    memory: { level: "shed", rss_bytes: 90, limit_bytes: 100, source: "heap" },
+    memory: { level: "normal", rss_bytes: 90, limit_bytes: 100, source: "heap" },
     governor: { state: "degraded", share: 0.5, since_ms: 7, cause: "memory" },
     ack: { p50_ms: 1.5, p99_ms: 9 },
     ingest_rate: 120.5,
@@ -90,12 +90,25 @@ describe("writing a note", () => {
     clock.advance(1_000);
     // The history moved on by a second in which nothing happened, and memory came and went.
     const history = { depth: [null, 2, 2], ack_p99_ms: [null, 9, 9] };
-    const memory = { level: "shed", rss_bytes: 91, limit_bytes: 100, source: "heap" } as const;
+    const memory = { level: "normal", rss_bytes: 91, limit_bytes: 100, source: "heap" } as const;
     notes.write(content({ ingest_rate: 1, history, memory }));
     expect(writtenAt()).toBe(start + 1_000);
     clock.advance(1_000);
     notes.write(content({ ingest_rate: 1, history: { ...history, depth: [2, 2, 3] } }));
     expect(writtenAt()).toBe(start + 3_000);
+  });
+
+  it("R1: use of memory is told anew while it is short, and costs nothing while it is not", () => {
+    const notes = writer();
+    const start = clock.nowMs();
+    const at = (level: "normal" | "shed", rss_bytes: number) => {
+      notes.write(content({ memory: { level, rss_bytes, limit_bytes: 100, source: "heap" } }));
+      clock.advance(1_000);
+      return writtenAt() - start;
+    };
+    expect([at("normal", 1), at("normal", 2), at("shed", 90), at("shed", 91)]).toEqual([
+      ...[0, 0, 2_000, 3_000],
+    ]);
   });
 
   it("is written every thirty seconds while nothing changes, so that other hosts see it", () => {

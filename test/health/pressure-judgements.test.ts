@@ -82,6 +82,15 @@ describe("memory and pace", () => {
       status: "ok",
       detail: "limit 256 MiB (cgroup v2), a server uses 100 MiB, normal",
     });
+    const own = {
+      ...okStatus().pressure.memory,
+      limit_bytes: 64 * MIB,
+      source: "setting" as const,
+    };
+    const short = { ...own, level: "critical" as const, rss_bytes: 75 * MIB };
+    expect(judgeMemory({ pressure: { ...okStatus().pressure, memory: short } }, found).detail).toBe(
+      "limit 64 MiB (setting), a server uses 75 MiB, critical",
+    );
     for (const level of ["throttle", "shed", "critical"] as const) {
       const { status, advice } = judgeMemory(memory(level, 250 * MIB), found);
       expect([status, advice]).toEqual(["degraded", expect.stringContaining("more memory")]);

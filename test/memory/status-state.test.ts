@@ -7,7 +7,7 @@ import type { HealthReport, StatusReport } from "../../src/memory/memory.ts";
 import type { PressureFacts } from "../../src/pressure/pressure-facts.ts";
 import { freshDirectory } from "../support/fresh-directory.ts";
 import { MemoryBench } from "../support/memory-bench.ts";
-import { calmFacts, SINCE_MS } from "../support/pressure-facts.ts";
+import { calmFacts, SINCE_MS, usageOf } from "../support/pressure-facts.ts";
 import { run } from "../support/run-program.ts";
 import { readOnlyDisk } from "../support/small-disk.ts";
 
@@ -20,16 +20,29 @@ async function under(facts: Partial<PressureFacts>): Promise<StatusReport> {
 
 describe("the state and its reasons, pressure first", () => {
   const spool = calmFacts().spool;
+  const full = usageOf({ pendingBytes: 512 * 1_048_576 });
 
   it("R1: at the hard limit captures wait and are refused, which is failing", async () => {
     const { state, reasons } = await under({
-      spool: { ...spool, state: "hard", reason: "The queue uses 512 of its 512 MiB." },
+      spool: { ...spool, usage: full, state: "hard", reason: "The queue uses 512 of its 512 MiB." },
       gate: { ...calmFacts().gate, waiting: 3, refusedByQuota: 5 },
     });
     expect(state).toBe("failing");
     expect(reasons).toEqual([
       "The queue uses 512 of its 512 MiB. Captures wait and are then refused (3 wait now, 5 " +
-        "refused): free space on the disk, or raise spool.quotaMb; see `memspool diag`.",
+        "refused): raise spool.quotaMb, or see why nothing is ingested; see `memspool diag`.",
+    ]);
+  });
+
+  it("R1: says what helps: room on the disk where that is short, and not a larger quota", async () => {
+    const usage = usageOf({ pendingBytes: 3 * 1_048_576 });
+    const { reasons } = await under({
+      spool: { ...spool, usage, state: "hard", reason: "The disk has 3 MiB free." },
+      gate: { ...calmFacts().gate, waiting: 1 },
+    });
+    expect(reasons).toEqual([
+      "The disk has 3 MiB free. Captures wait and are then refused (1 waits now, 0 refused): " +
+        "make room on the disk; see `memspool diag`.",
     ]);
   });
 
