@@ -1,6 +1,6 @@
 /** Reading the values of options; commander reports what is refused here as a wrong call. */
 import { InvalidArgumentError } from "commander";
-import { envName, SETTING_NAMES, SETTINGS } from "../config/settings.ts";
+import { envName, SETTING_NAMES, SETTINGS, type SettingDefinition } from "../config/settings.ts";
 
 export function collect(value: string, previous: readonly string[] = []): string[] {
   return [...previous, value];
@@ -44,10 +44,11 @@ const LINE_OF_HELP = /(\S.{0,71})(?:\s+|$)/g;
 /** The settings, for `memspool --help`, within 80 columns. */
 export function describeSettings(): string {
   const lines = SETTING_NAMES.flatMap((name) => {
-    const { default: absent, help } = SETTINGS[name];
+    const { default: absent, help, alsoEnv }: SettingDefinition = SETTINGS[name];
+    const whole = alsoEnv === undefined ? help : `${help} (also ${alsoEnv})`;
     const isNone = absent === "" || (typeof absent === "object" && isEmpty(absent));
     const value = isNone ? "none" : String(absent);
-    const meaning = help.replace(LINE_OF_HELP, "    $1\n").trimEnd();
+    const meaning = whole.replace(LINE_OF_HELP, "    $1\n").trimEnd();
     return [`  ${name.padEnd(21)} ${envName(name)} (default ${value})`, meaning];
   });
   return [

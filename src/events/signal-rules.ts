@@ -138,7 +138,11 @@ export const SIGNAL_RULES: SignalRules = {
       recoverable: false,
     }),
   archive_trimmed: ({ files, bytes }) =>
-    told("BUF_TRIM", "spool", `${files} old archive files gave back ${bytes} bytes.`),
+    told(
+      "BUF_TRIM",
+      "spool",
+      `${files} old archive ${files === 1 ? "file" : "files"} gave back ${bytes} bytes.`,
+    ),
   trim_held_back: ({ files, missing, unreadable }) => {
     const why = `${missing} records are not stored, ${unreadable} files can not be read`;
     return told("BUF_HELD", "spool", `${files} archive files stay: ${why}.`, {

@@ -17,7 +17,7 @@ export function judgeLease(status: Pick<StatusReport, "ingester" | "queue">): He
   if (waitingMs <= TAKEOVER_MS_MAX) return ok(name, "no process drains yet");
   return degraded(
     name,
-    `no process drains, though ${waiting} records wait`,
+    `no process drains, though ${waiting === 1 ? "1 record waits" : `${waiting} records wait`}`,
     "Start a server (memspool serve) or run: memspool drain",
   );
 }

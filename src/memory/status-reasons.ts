@@ -67,12 +67,13 @@ function blockingReasons(report: Judged, { obstacle, counts }: CaptureFacts): st
   return reasons;
 }
 
-function pressureReasons({ spool, pressure }: Judged): string[] {
+function pressureReasons(report: Judged): string[] {
+  const { spool, pressure } = report;
   const reasons: string[] = [];
   if (spool.state === "soft") {
     reasons.push(
       `${pressure.reason} Captures are slowed once nothing is left to trim${withoutRoom(pressure)}: ` +
-        "raise spool.quotaMb, or see why nothing is ingested; see `memspool diag`.",
+        `${whatFrees(report.spool_bytes)}; see \`memspool diag\`.`,
     );
   }
   const memory = memoryReason(pressure.memory);
@@ -95,9 +96,15 @@ function heldUp({ waiting, refused }: Judged["pressure"]): string {
 function whatHelps({ spool, spool_bytes }: Judged): string {
   if (spool_bytes === null) return "make room on the disk, or raise spool.quotaMb";
   const isLeftAt = (spool_bytes.quota * (spool.hard_pct - HYSTERESIS_POINTS)) / 100;
-  return spool_bytes.used > isLeftAt
-    ? "raise spool.quotaMb, or see why nothing is ingested"
-    : "make room on the disk";
+  return spool_bytes.used > isLeftAt ? whatFrees(spool_bytes) : "make room on the disk";
+}
+
+/** Of the quota. The archive of this hour is what nobody may trim yet. */
+function whatFrees(bytes: Judged["spool_bytes"]): string {
+  const { pending = 0, spilled = 0, done = 0, trimmable = 0 } = bytes ?? {};
+  return done - trimmable > pending + spilled
+    ? "raise spool.quotaMb, or wait: the archive of this hour is trimmed once the hour is over"
+    : "raise spool.quotaMb, or see why nothing is ingested";
 }
 
 function otherReasons(report: Judged, areFailing: boolean): string[] {

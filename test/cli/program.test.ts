@@ -132,6 +132,7 @@ describe("calls", () => {
     expect(stdout).toContain("MEMSPOOL_QUEUE_MAX_ATTEMPTS");
     expect(stdout).toContain("MEMSPOOL_RETENTION_PROJECTS (default none)");
     expect(stdout).toContain("MEMSPOOL_PRIVACY_PATTERNS (default none)");
+    expect(stdout).toContain("(also MEMORY_LIMIT_BYTES)");
   });
 
   it.each(commands)("C1: %s --help shows examples and the common options", async (command) => {

@@ -78,6 +78,20 @@ describe("the state and its reasons, pressure first", () => {
     ]);
   });
 
+  it("R1: says that an archive of this hour goes by itself, where that is what fills the quota", async () => {
+    const usage = usageOf({ doneBytes: 480 * 1_048_576, pendingBytes: 1_048_576 });
+    for (const state of ["soft", "hard"] as const) {
+      const full = { ...usage, ...(state === "hard" && { doneBytes: 512 * 1_048_576 }) };
+      const { reasons } = await under({ spool: { ...spool, usage: full, state, reason: "Why." } });
+      expect(reasons[0]).toContain(
+        ": raise spool.quotaMb, or wait: the archive of this hour is trimmed once the hour is over;",
+      );
+    }
+    const old = { ...usage, trimmableBytes: 480 * 1_048_576 };
+    const { reasons } = await under({ spool: { ...spool, usage: old, state: "soft", reason: "" } });
+    expect(reasons[0]).toContain(": raise spool.quotaMb, or see why nothing is ingested;");
+  });
+
   it("R1: an alert that stands in the data directory is a reason", async () => {
     const bench = await MemoryBench.open();
     mkdirSync(join(bench.home, "alerts"));
