@@ -28,7 +28,7 @@ import { parseSegmentName } from "./spill-segment.ts";
 import type { SpoolUsage } from "./spool-usage.ts";
 
 export const ROUNDS_MAX = 3;
-export const BESIDE_EVERY_MS = 10_000;
+const BESIDE_EVERY_MS = 10_000;
 /** What an estimate looks at; bigger places are scaled up from so many names, evenly spread. */
 export const SAMPLED_COUNT = 128;
 
