@@ -21,10 +21,10 @@ import type { Timing } from "../platform/timing.ts";
 export const BUSY_TICK_MS = 50;
 export const IDLE_TICK_MS = 1_000;
 /**
- * So that a sensor costs a sixth of a percent of this thread at most. What the kernel and the file
- * threads do for it comes on top: measured at 10,000 pending records, two to three times as much.
+ * So that a sensor costs an eighth of a percent of this thread. What the kernel and the file threads
+ * do for it comes on top: measured at 10,000 pending records, two to three times as much.
  */
-export const GAP_PER_COST = 600;
+export const GAP_PER_COST = 800;
 export const GAP_MS_MAX = 5_000;
 export const GAP_MS_URGENT = 2_000;
 export const AHEAD_MS_MAX = 1_000;

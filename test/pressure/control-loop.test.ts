@@ -207,7 +207,7 @@ describe("what a look may do", () => {
     return { sensor, atMs };
   }
 
-  it("P9: after a look that cost c ms the next comes 600·c later, others as ever", async () => {
+  it("P9: after a look that cost c ms the next comes 800·c later, others as ever", async () => {
     const bench = new LoopBench();
     bench.isBusy = true;
     const { sensor, atMs } = dear(bench, 2);
@@ -234,7 +234,7 @@ describe("what a look may do", () => {
 
   it("P9: who asks for a look gets it at once, while that is not much ahead of its time", async () => {
     const bench = new LoopBench();
-    const { sensor, atMs } = dear(bench, 1); // 600 ms
+    const { sensor, atMs } = dear(bench, 1); // 800 ms
     const { sensor: other, atMs: otherAtMs } = noting(bench, "memory");
     const loop = bench.start([sensor, other]);
     await bench.advance(100);
@@ -246,7 +246,7 @@ describe("what a look may do", () => {
   it("P9: looks that are asked for are paid back: as many in all as the budget has", async () => {
     const bench = new LoopBench();
     bench.isBusy = true;
-    const { sensor, atMs } = dear(bench, 2); // 1,200 ms
+    const { sensor, atMs } = dear(bench, 2); // 1,600 ms
     const loop = bench.start([sensor]);
     for (let passedMs = 0; passedMs < 60_000; passedMs += 50) {
       loop.ask("spool");
@@ -279,7 +279,7 @@ describe("what a look may do", () => {
     ends[0]?.();
     await settled();
     await bench.advance(BUSY_TICK_MS);
-    expect(ends).toHaveLength(2); // 550 ms ahead
+    expect(ends).toHaveLength(2); // 750 ms ahead
     ends[1]?.();
     await settled();
     await bench.advance(BUSY_TICK_MS);

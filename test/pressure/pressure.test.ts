@@ -54,7 +54,7 @@ describe("from the sensors to captures", () => {
 
   it("P2: room that the ingester made is seen at once by who waits for it", async () => {
     const bench = await new PressureBench().started();
-    bench.lookCostMs = 1.5;
+    bench.lookCostMs = 1;
     bench.usage = { doneBytes: QUOTA_BYTES };
     await bench.pass(2_000);
     const capture = bench.gate.enter(NORMAL);
