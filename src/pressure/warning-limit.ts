@@ -8,7 +8,7 @@
 import type { EventFields, Events } from "../events/catalogue.ts";
 import type { Clock } from "../platform/clock.ts";
 
-export const WARNING_INTERVAL_MS = 60_000;
+const WARNING_INTERVAL_MS = 60_000;
 
 export type WarningKind = EventFields["backpressure_warning"]["kind"];
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { WARNING_INTERVAL_MS, WarningLimit } from "../../src/pressure/warning-limit.ts";
+import { WarningLimit } from "../../src/pressure/warning-limit.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { RecordedEvents } from "../support/recorded-events.ts";
 
@@ -15,7 +15,7 @@ describe("warning limit", () => {
       { kind: "soft", count: 1 },
       { kind: "line", count: 1 },
     ]);
-    clock.advance(WARNING_INTERVAL_MS - 1);
+    clock.advance(59_999);
     warnings.meet("soft");
     expect(told()).toHaveLength(2);
     clock.advance(1);
