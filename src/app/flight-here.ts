@@ -3,7 +3,7 @@
  *
  * Guarantees: before `start` nothing is timed, written or listened to but this process's own events;
  * so a command pays nothing for it. The guard stays until the process ends, because what is thrown
- * while everything is closed must be reported, too.
+ * while everything is closed must be reported, too; and it ends the process whatever its threads do.
  */
 import { hostname } from "node:os";
 import type { DataPaths } from "../config/data-paths.ts";
@@ -18,9 +18,13 @@ import { signalOf } from "../events/signal.ts";
 import type { Clock } from "../platform/clock.ts";
 import { nodeDurableFs } from "../platform/durable-fs.ts";
 import { nodeDurableFsSync } from "../platform/durable-fs-sync.ts";
+import { endDespiteStuckThreads, endThreads } from "../platform/stuck-threads.ts";
 import type { PressureFacts } from "../pressure/pressure-facts.ts";
 import { usedBytes } from "../queue/spool-usage.ts";
 import { IngestRate, noteContent } from "./note-content.ts";
+
+/** What threads get to end after a throw that nobody caught. */
+const THREADS_MS = 250;
 
 export interface FlightHereParts {
   readonly hub: EventHub;
@@ -116,8 +120,18 @@ function guardOf(
     ownMessage: (error) => (error instanceof MemspoolError ? error.message : undefined),
     say: (line) => program.stderr.write(`${line}\n`),
     flush: (done) => program.stdout.write("", () => done()),
-    exit: (code) => program.exit(code),
+    exit: (code) => void end(program, code),
   });
+}
+
+/** A thread inside a native call, such as one that waits for a locked store, would hold the end up. */
+async function end(program: FlightProgram, code: number): Promise<void> {
+  try {
+    await endThreads(THREADS_MS);
+    endDespiteStuckThreads();
+  } finally {
+    program.exit(code);
+  }
 }
 
 function lookAt(

@@ -4,8 +4,8 @@
  *   watching ──uncaught exception, unhandled rejection──▶ reported ──answers out, 250 ms──▶ exit(1)
  *   watching ──a worker thread's error──▶ watching, one report more
  *
- * Guarantees: after a throw of the main thread the process always ends, with code 1: whatever the
- * report meets, and whatever is thrown meanwhile. The state of a program is unknown then, and going
+ * Guarantees: after a throw of the main thread the end of the process is always asked for, with code 1:
+ * whatever the report meets, and whatever is thrown meanwhile. The state of a program is unknown then, and going
  * on could acknowledge what is not on disk. Nothing acknowledged is lost, because a receipt is given
  * after the fsync; answers that are finished are handed to the operating system, the others were
  * not acknowledged. Not caught: the end of memory, SIGKILL, and what native code does.

@@ -14,7 +14,7 @@ import { Worker } from "node:worker_threads";
 import type { Events } from "../events/catalogue.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { DurableFsSync } from "../platform/durable-fs-sync.ts";
-import { noteStuckThread } from "../platform/stuck-threads.ts";
+import { noteStuckThread, noteThread } from "../platform/stuck-threads.ts";
 import type { QueueLayout } from "../queue/layout.ts";
 import { Election } from "./election.ts";
 import type { FromIngestWorker, IngestWorkerData, ToIngestWorker } from "./ingest-messages.ts";
@@ -127,6 +127,7 @@ export class IngestHost {
       this.#workerEnded();
       return;
     }
+    noteThread(worker);
     worker.stdout.resume(); // stdout belongs to the protocol: nothing a worker prints gets there
     worker.unref();
     worker.on("message", (message: FromIngestWorker) => this.#hear(message));

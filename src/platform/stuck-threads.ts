@@ -7,7 +7,31 @@
  * it last: what was not written until then is not.
  */
 
+interface Thread {
+  once(event: "exit", act: () => void): unknown;
+  terminate(): Promise<unknown>;
+}
+
+const running = new Set<Thread>();
 const stuck = new Set<object>();
+
+/** Of every thread, when it is started. */
+export function noteThread(thread: Thread): void {
+  running.add(thread);
+  thread.once("exit", () => running.delete(thread));
+}
+
+/** Ends all threads without asking them. Those that have not ended after so long are stuck. */
+export async function endThreads(ms: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  const ended = Promise.allSettled([...running].map((thread) => thread.terminate()));
+  await Promise.race([ended, late]);
+  clearTimeout(timer);
+  for (const thread of running) noteStuckThread(thread);
+}
 
 export function noteStuckThread(thread: { once(event: "exit", act: () => void): unknown }): void {
   stuck.add(thread);

@@ -6,7 +6,7 @@
  */
 import { setTimeout as delay } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
-import { noteStuckThread } from "../platform/stuck-threads.ts";
+import { noteStuckThread, noteThread } from "../platform/stuck-threads.ts";
 import type { StoreReply, StoreRequest, StoreWorkerData } from "./store-protocol.ts";
 
 export interface StoreWorkerListeners {
@@ -36,6 +36,7 @@ export function storeWorkerAt(
     // stdout belongs to the protocol: what a worker prints is not passed through to it. Nor is it
     // read, because a stream that is being read keeps the process alive.
     const worker = new Worker(url, { workerData: data, stdout: true });
+    noteThread(worker);
     let failure: unknown;
     const ended = new Promise<void>((resolve) => {
       worker.once("exit", () => {

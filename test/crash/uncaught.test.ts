@@ -110,6 +110,15 @@ describe("a throw of the main thread", () => {
     onlyReport(home);
   });
 
+  it("P10: ends although a thread is inside a native call that does not return", async () => {
+    const home = freshDirectory();
+    const server = await throwingServer(home, "stuck");
+    await ingestedAfterCapture(server, "the ingester's thread runs");
+    server.child.kill("SIGUSR2");
+    expect(await server.exited).toEqual({ code: null, signal: "SIGKILL" });
+    onlyReport(home);
+  });
+
   it("P10: where no report can be written it says so without text, and ends all the same", async () => {
     const home = freshDirectory();
     writeFileSync(join(home, "crashes"), "no directory");

@@ -1,8 +1,10 @@
 /**
  * Loaded into a server before its own code (`node --import`): throws in it at SIGUSR2, in the way and
- * the thread that THROW_LATER names: `exception`, `rejection`, `ingester`, `store` or `again` (an exception,
- * and others on each turn behind it). What it throws quotes the text in THROWN_TEXT, as JSON.parse does.
+ * the thread that THROW_LATER names: `exception`, `rejection`, `ingester`, `store`, `again` (an exception,
+ * and others on each turn behind it) or `stuck` (an exception while the ingester's thread is inside a
+ * native call that takes for ever). What it throws quotes the text in THROWN_TEXT, as JSON.parse does.
  */
+import { pbkdf2Sync } from "node:crypto";
 import { isMainThread, workerData } from "node:worker_threads";
 
 const way = process.env.THROW_LATER;
@@ -22,6 +24,10 @@ const WAYS = {
     setInterval(parseText, 1);
     setImmediate(parseText);
   },
+  stuck: () => {
+    channel.onmessage = () => setTimeout(parseText, 100);
+    channel.postMessage("stuck");
+  },
 };
 
 if (isMainThread) {
@@ -30,5 +36,9 @@ if (isMainThread) {
   const thread = workerData.queueDir === undefined ? "store" : "ingester";
   channel.onmessage = ({ data }) => {
     if (data === thread) setImmediate(parseText);
+    if (data === "stuck" && thread === "ingester") {
+      channel.postMessage("inside");
+      pbkdf2Sync("a", "b", 2_000_000_000, 64, "sha512");
+    }
   };
 }
