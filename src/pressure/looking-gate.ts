@@ -6,7 +6,8 @@
  *
  * Guarantees: a look comes before the first capture, and before one that the last look would hold up.
  * Looks take about one part in LOOK_SHARE of the time, one at a time. A look that fails or hangs
- * keeps nobody longer than LOOK_MS_MAX; where nobody knows how full the disk is, nobody is held up.
+ * keeps nobody longer than LOOK_MS_MAX, nor does any once it is closed; where nobody knows how full the
+ * disk is, nobody is held up.
  */
 import type { Timing } from "../platform/timing.ts";
 import type { SpoolUsage } from "../queue/spool-usage.ts";
@@ -44,6 +45,9 @@ export class LookingGate implements Gate {
   #nextAtMs = Number.NEGATIVE_INFINITY;
   #costMs = 0;
   #heldUp = 0;
+  #isClosed = false;
+  /** Of those who wait for a look. */
+  readonly #stopWaiting = new Set<() => void>();
   #cancelLook: (() => void) | undefined;
 
   constructor(parts: LookingGateParts) {
@@ -60,7 +64,7 @@ export class LookingGate implements Gate {
 
   async enter(request: GateRequest): Promise<Ticket> {
     const { gate, isWatched } = this.#parts;
-    if (!isWatched()) await this.#lookIfDue();
+    if (!this.#isClosed && !isWatched()) await this.#lookIfDue();
     const entering = gate.enter(request);
     this.#heldUp++;
     this.#planLook();
@@ -73,7 +77,9 @@ export class LookingGate implements Gate {
   }
 
   close(): void {
+    this.#isClosed = true;
     this.#parts.gate.close();
+    for (const stop of this.#stopWaiting) stop();
   }
 
   async #lookIfDue(): Promise<void> {
@@ -114,7 +120,7 @@ export class LookingGate implements Gate {
 
   /** Whoever is admitted at once has left before the time comes. */
   #planLook(): void {
-    if (this.#cancelLook !== undefined || this.#parts.isWatched()) return;
+    if (this.#isClosed || this.#cancelLook !== undefined || this.#parts.isWatched()) return;
     this.#cancelLook = this.#parts.timing.schedule(this.#pauseMs(), () => {
       void this.#look().then(() => {
         this.#cancelLook = undefined;
@@ -129,11 +135,15 @@ export class LookingGate implements Gate {
   }
 
   async #inTime(look: Promise<void>): Promise<void> {
+    let stop = () => {};
     let cancel: (() => void) | undefined;
     const late = new Promise<void>((resolve) => {
+      stop = resolve;
       cancel = this.#parts.timing.schedule(LOOK_MS_MAX, resolve);
     });
+    this.#stopWaiting.add(stop);
     await Promise.race([look, late]);
+    this.#stopWaiting.delete(stop);
     cancel?.();
   }
 }

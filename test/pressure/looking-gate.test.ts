@@ -122,6 +122,20 @@ describe("a gate that looks by itself", () => {
     expect(looks).toBe(1);
   });
 
+  it("I7: once it is closed nobody waits for a look, not even one that is under way", async () => {
+    measure = () => {
+      looks++;
+      return new Promise(() => {});
+    };
+    const before = enter();
+    expect(await said([before])).toEqual(["held"]);
+    gate.close();
+    gate.close();
+    expect(await said([before])).toEqual(["admitted"]);
+    expect(await said([enter()])).toEqual(["admitted"]);
+    expect([looks, scene.time.plannedCount]).toEqual([1, 0]);
+  });
+
   it("P2: a look that fails is told, and holds nobody up", async () => {
     measure = () => Promise.reject(new Error("EACCES"));
     expect(await said([enter()])).toEqual(["admitted"]);
