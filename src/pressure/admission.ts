@@ -3,7 +3,7 @@
  *
  *   low, memory short                       ─▶ refuse "memory"
  *   low, drawn by early drop                ─▶ refuse "early_drop"
- *   relief is expected                      ─▶ admit
+ *   relief is expected, and enough of it    ─▶ admit
  *   hard, no room for it, or others wait    ─▶ low: refuse "quota"
  *                                              place in the line ─▶ wait, else refuse "line"
  *   soft                                    ─▶ delay, once
@@ -91,7 +91,8 @@ export function spoolAdmission(
  * @param bytes of the text
  */
 export function mayPass(facts: SpoolAdmission, bytes: number): boolean {
-  return facts.relievable || (facts.state !== "hard" && envelopeBytes(bytes) <= facts.roomBytes);
+  const isOpen = facts.relievable || facts.state !== "hard";
+  return isOpen && envelopeBytes(bytes) <= facts.roomBytes;
 }
 
 function refuse(reason: RefusalReason): Admission {

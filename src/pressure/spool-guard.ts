@@ -116,10 +116,11 @@ export class SpoolGuard {
     const { quotaBytes, hardPct } = this.#parts.limits;
     const used = usedBytes(usage) + this.#own.bytes + this.#inFlightBytes;
     const { state, trimmableBytes } = this.#standing;
+    const relievable = this.#relievable();
     // While normal nothing is trimmed, because use is under soft: whoever goes over it begins that.
-    const yieldBytes = state === "normal" ? trimmableBytes : 0;
+    const yieldBytes = relievable || state === "normal" ? trimmableBytes : 0;
     const roomBytes = (quotaBytes * hardPct) / 100 - used + yieldBytes;
-    return { state, relievable: this.#relievable(), roomBytes };
+    return { state, relievable, roomBytes };
   }
 
   facts(): SpoolFacts {

@@ -37,7 +37,14 @@ describe("admission", () => {
 
   it("P2: nobody is held up while trimming is expected to help", () => {
     for (const state of ["soft", "hard"] as const) {
-      expect(all({ state, relievable: true, roomBytes: 0 })).toEqual(["admit", "admit", "admit"]);
+      expect(all({ state, relievable: true })).toEqual(["admit", "admit", "admit"]);
+    }
+  });
+
+  it("P1: but only as many as trimming makes room for", () => {
+    for (const state of ["soft", "hard"] as const) {
+      const outcomes = all({ state, relievable: true, roomBytes: KIB });
+      expect(outcomes).toEqual(["wait", "wait", "refuse quota 5000"]);
     }
   });
 

@@ -169,6 +169,16 @@ describe("capture gate, hard", () => {
     expect(await said([large, small])).toEqual(["quota", "admitted"]);
   });
 
+  it("P1: a little that can be trimmed does not open the gate to a flood", async () => {
+    const scene = new GateScene();
+    scene.look(150, { doneBytes: MIB, trimmableBytes: MIB });
+    expect(await said(times(3, () => scene.enter()))).toEqual(["held", "held", "held"]);
+    scene.look(98, { doneBytes: 3 * MIB, trimmableBytes: 3 * MIB });
+    const flood = times(10, () => scene.enter({ bytes: MIB }));
+    expect(counted(await said(flood))).toEqual({ admitted: 1, held: 9 });
+    expect(scene.guard.admission()).toMatchObject({ state: "hard", relievable: true });
+  });
+
   it("P2: admits while trimming is expected to help, and no longer", async () => {
     const scene = new GateScene();
     scene.look(0, { doneBytes: 100 * MIB, trimmableBytes: 50 * MIB });
