@@ -1,7 +1,8 @@
 /**
  * The ingester's wait after a failure, longer each time, until a pass has gone through.
  *
- * Guarantees: each wait is told; it ends by itself or when somebody asks; no timer is left behind.
+ * Guarantees: each wait is told; it ends by itself or when somebody asks; no timer is left behind. What
+ * is said of failures stays until something got through, so that a long try does not look like health.
  */
 import { reportError } from "../errors.ts";
 import type { Events } from "../events/catalogue.ts";
@@ -28,7 +29,11 @@ export class FailureDelay {
     this.#onOver = onOver;
   }
 
-  /** null while nothing is waited for. */
+  get isWaiting(): boolean {
+    return this.#timer !== undefined;
+  }
+
+  /** From a failure until something got through, also while it is tried again. */
   get current(): IngestReport["delayed"] {
     return this.#current;
   }
@@ -39,8 +44,16 @@ export class FailureDelay {
     const errno = errnoOf(error);
     this.#failures++;
     const waitMs = retryDelayMs(this.#failures, random());
-    const code = errno === undefined ? reportError(error).code : "DATA_DIR_UNUSABLE";
-    this.#current = { code, untilMs: clock.nowMs() + waitMs, failures: this.#failures };
+    const report = reportError(error);
+    const code = errno === undefined ? report.code : "DATA_DIR_UNUSABLE";
+    const nowMs = clock.nowMs();
+    this.#current = {
+      code,
+      reason: errno ?? String(report.details.reason ?? ""),
+      sinceMs: this.#current?.sinceMs ?? nowMs,
+      untilMs: nowMs + waitMs,
+      failures: this.#failures,
+    };
     events.emit("ingest_delayed", {
       code,
       errno: errno ?? "",
@@ -54,11 +67,22 @@ export class FailureDelay {
   end(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
+  }
+
+  /** Nobody tries any more. */
+  stop(): void {
+    this.end();
+    this.gotThrough();
+  }
+
+  /** A batch was committed and settled. */
+  gotThrough(): void {
     this.#current = null;
   }
 
-  /** The next failure is a first one. */
+  /** A whole pass met no failure: the next one is a first one. */
   worked(): void {
     this.#failures = 0;
+    this.gotThrough();
   }
 }

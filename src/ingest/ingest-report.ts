@@ -7,8 +7,14 @@ export type IngesterState = "idle" | "draining" | "delayed" | "stopped";
 export interface IngestReport {
   readonly state: IngesterState;
   readonly lastBatch: { readonly atMs: number; readonly count: number; readonly ms: number } | null;
+  /** From a failure until something got through, also while it is tried again. */
   readonly delayed: {
     readonly code: ErrorCode;
+    /** What the store or the disk said, in one word; "" if nothing. */
+    readonly reason: string;
+    /** When the first of these failures was met. */
+    readonly sinceMs: number;
+    /** The next try begins then; it may have begun. */
     readonly untilMs: number;
     readonly failures: number;
   } | null;

@@ -111,7 +111,7 @@ export class Ingester {
 
   /** A hint that something is pending. Cheap; may come at any rate. */
   wake(): void {
-    if (this.#stopping || this.#delay.current) return;
+    if (this.#stopping || this.#delay.isWaiting) return;
     if (this.#running) this.#wokenWhileRunning = true;
     else this.#running = this.#drainInBackground();
   }
@@ -158,7 +158,7 @@ export class Ingester {
     this.#pace.stop();
     clearInterval(this.#poll);
     await this.#running;
-    this.#delay.end();
+    this.#delay.stop();
     this.#parts.archive.close();
     await this.#store.close();
     this.#enter("stopped");
@@ -167,7 +167,7 @@ export class Ingester {
   #look(): void {
     if (this.#stopping || this.#running) return;
     if (this.#watch.flushWanted()) this.flush();
-    else if (!this.#delay.current && this.#watch.mayHaveChanged()) this.wake();
+    else if (!this.#delay.isWaiting && this.#watch.mayHaveChanged()) this.wake();
     this.#trimIfDue();
   }
 
@@ -199,7 +199,7 @@ export class Ingester {
     }
     this.#running = undefined;
     if (this.#stopping) return;
-    this.#enter(this.#delay.current ? "delayed" : "idle");
+    this.#enter(this.#delay.isWaiting ? "delayed" : "idle");
     if (this.#wokenWhileRunning) this.wake();
   }
 
@@ -246,6 +246,7 @@ export class Ingester {
     const startedMs = this.#options.clock.monotonicMs();
     const settled = await run(() => this.#store.open());
     this.#store.worked();
+    this.#delay.gotThrough();
     const { inserted, duplicates } = settled;
     const count = inserted + duplicates;
     const ms = this.#options.clock.monotonicMs() - startedMs;

@@ -22,7 +22,15 @@ const leaderNoteSchema = z.object({
   host: z.string(),
   since_ms: z.number(),
   last_batch: z.object({ atMs: z.number(), count: z.number(), ms: z.number() }).nullable(),
-  delayed: z.object({ code: z.string(), untilMs: z.number(), failures: z.number() }).nullable(),
+  delayed: z
+    .object({
+      code: z.string(),
+      reason: z.string(),
+      sinceMs: z.number(),
+      untilMs: z.number(),
+      failures: z.number(),
+    })
+    .nullable(),
   /** Records of the last minute; a leader of an earlier version notes none. */
   minute: z
     .array(z.tuple([z.number(), z.number()]))
@@ -56,7 +64,7 @@ export class LeaderFile {
   note(report: IngestReport): void {
     const { ingested, duplicates } = report.totals;
     this.#rate.count(ingested + duplicates, this.#clock.nowMs());
-    const state = `${report.state === "delayed"} ${report.delayed?.failures ?? 0}`;
+    const state = `${report.delayed?.failures ?? 0}`;
     if (state === this.#state && this.#isSoon()) this.#held = report;
     else this.#write(report, state);
   }

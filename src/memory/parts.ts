@@ -21,6 +21,8 @@ export interface IngesterView {
   readonly lastBatch: { readonly atMs: number; readonly count: number; readonly ms: number } | null;
   readonly delayed: {
     readonly code: string;
+    readonly reason: string;
+    readonly sinceMs: number;
     readonly untilMs: number;
     readonly failures: number;
   } | null;

@@ -115,9 +115,10 @@ function otherReasons(report: Judged, areFailing: boolean): string[] {
     reasons.push(`The store is away (${store.error.code}); ${safe} safe in the queue.`);
   }
   if (ingester.delayed) {
-    const { code, failures } = ingester.delayed;
+    const { code, reason, since, failures } = ingester.delayed;
     const times = failures === 1 ? "a failure" : `${failures} failures in a row`;
-    reasons.push(`The ingester waits after ${times} (${code}).`);
+    const what = reason === "" ? code : `${code}: ${reason}`;
+    reasons.push(`The ingester waits after ${times} (${what}), since ${since}.`);
   }
   if (queue.oldest_age_ms !== null && queue.oldest_age_ms > BACKLOG_OLD_MS) {
     const seconds = Math.round(queue.oldest_age_ms / 1_000);

@@ -78,8 +78,17 @@ export interface StatusReport extends PressureReport {
     last_batch: { at: string; count: number; ms: number } | null;
     /** Age of the oldest pending record in milliseconds, 0 when drained. */
     lag_ms: number;
-    /** Set while the ingester waits after a failure. */
-    delayed: { code: string; until: string; failures: number } | null;
+    /**
+     * Set from a failure until something got through, also while it is tried again. `reason` is what
+     * store or disk said, in one word; `until` is when the next try begins, or began.
+     */
+    delayed: {
+      code: string;
+      reason: string;
+      since: string;
+      until: string;
+      failures: number;
+    } | null;
   };
   /** Records a second, over the last minute, of whichever process ingests. */
   ingest_rate: number;

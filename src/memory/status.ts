@@ -118,6 +118,8 @@ function ingesterStatus(view: IngesterView, oldestAgeMs: number | null): StatusR
     lag_ms: oldestAgeMs ?? 0,
     delayed: delayed && {
       code: delayed.code,
+      reason: delayed.reason,
+      since: iso(delayed.sinceMs),
       until: iso(delayed.untilMs),
       failures: delayed.failures,
     },

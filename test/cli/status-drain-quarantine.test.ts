@@ -49,7 +49,13 @@ describe("status", () => {
           this_process_leads: false,
           last_batch: { at: "2026-03-01T09:30:00.000Z", count: 500, ms: 20 },
           lag_ms: 65_000,
-          delayed: { code: "STORE_UNAVAILABLE", until: "2026-03-01T09:31:00.000Z", failures: 2 },
+          delayed: {
+            code: "STORE_UNAVAILABLE",
+            reason: "busy",
+            since: "2026-03-01T09:30:00.000Z",
+            until: "2026-03-01T09:31:00.000Z",
+            failures: 2,
+          },
         },
         store: {
           kind: "sqlite",

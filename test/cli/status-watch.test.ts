@@ -108,7 +108,13 @@ function fullStatus(): StatusReport {
       ...ok.ingester,
       leader: { pid: 77, host: "h", since: ok.now },
       last_batch: { at: ok.now, count: 500, ms: 20 },
-      delayed: { code: "STORE_UNAVAILABLE", until: ok.now, failures: 2 },
+      delayed: {
+        code: "STORE_UNAVAILABLE",
+        reason: "busy",
+        since: "2026-03-01T09:30:00.000Z",
+        until: ok.now,
+        failures: 2,
+      },
     },
     store: {
       ...ok.store,

@@ -180,7 +180,7 @@ describe("ingester, backlog, quarantine", () => {
   it("H1: an old backlog is degraded and names what the ingester waits for", () => {
     expect(judgeBacklog(status({ depth: 3, oldest_age_ms: 60_000 })).status).toBe("ok");
     expect(judgeBacklog(status({ depth: 3, oldest_age_ms: 60_001 })).status).toBe("degraded");
-    const delayed = { code: "STORE_UNAVAILABLE", until: "", failures: 4 };
+    const delayed = { code: "STORE_UNAVAILABLE", reason: "", since: "", until: "", failures: 4 };
     const result = judgeBacklog(status({ depth: 3, oldest_age_ms: 90_000 }, { delayed }));
     expect(result.detail).toContain("STORE_UNAVAILABLE");
   });

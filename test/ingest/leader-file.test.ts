@@ -20,7 +20,7 @@ const REPORT: IngestReport = {
 const DELAYED: IngestReport = {
   ...REPORT,
   state: "delayed",
-  delayed: { code: "STORE_UNAVAILABLE", untilMs: 9, failures: 1 },
+  delayed: { code: "STORE_UNAVAILABLE", reason: "busy", sinceMs: 7, untilMs: 9, failures: 1 },
 };
 const FOLLOWER = { leads: false, report: undefined };
 

@@ -8,6 +8,7 @@ import { CaptureQueue } from "../../src/queue/capture-queue.ts";
 import { storeAway } from "../support/fake-store.ts";
 import { faultyFsSync } from "../support/faulty-fs.ts";
 import { gate, IngestBench, until } from "../support/ingest-bench.ts";
+import { ManualClock } from "../support/manual-clock.ts";
 
 const POLL_MS = 20;
 /** Makes the first delay longer than any test. */
@@ -124,6 +125,23 @@ describe("a store that is away", () => {
     expect(breaker[0]?.event).toBe("store_unavailable");
     expect(breaker.at(-1)?.event).toBe("store_recovered");
     expect(bench.store.closed).toBeGreaterThanOrEqual(4);
+  });
+
+  it("R1: it says so from the first failure until a batch got through, also while it tries again", async () => {
+    const bench = new IngestBench(new ManualClock());
+    await bench.append("a");
+    const trying = gate();
+    bench.store.before = () => {
+      if (bench.store.tried.length === 1) away();
+      return trying.opened;
+    };
+    bench.ingester().start();
+    await until(() => expect(bench.store.tried).toHaveLength(2));
+    const sinceMs = bench.clock.nowMs();
+    const delayed = { code: "STORE_UNAVAILABLE", reason: "full", sinceMs, failures: 1 };
+    expect(bench.reports.at(-1)).toMatchObject({ state: "draining", delayed });
+    trying.open();
+    await until(() => expect(bench.reports.at(-1)).toMatchObject({ state: "idle", delayed: null }));
   });
 
   it("I8: a queue that emptied meanwhile does not show that the store is back", async () => {

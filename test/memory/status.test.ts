@@ -189,23 +189,34 @@ describe("status", () => {
 
   it("R1: is degraded while the ingester waits, and while something is in quarantine", async () => {
     const bench = await MemoryBench.open();
-    const delayed = { code: "STORE_UNAVAILABLE", untilMs: Date.UTC(2026, 0, 1), failures: 3 };
+    const untilMs = Date.UTC(2026, 0, 1);
+    const delayed = {
+      ...{ code: "STORE_UNAVAILABLE", reason: "busy", failures: 3 },
+      ...{ sinceMs: untilMs - 60_000, untilMs },
+    };
     bench.ingesterView = { ...IDLE, delayed };
     const [ulid = "", other = ""] = await bench.capture("bad", "worse");
     bench.setAside(ulid);
     expect(await bench.memory.status()).toMatchObject({
       state: "degraded",
       reasons: [
-        "The ingester waits after 3 failures in a row (STORE_UNAVAILABLE).",
+        "The ingester waits after 3 failures in a row (STORE_UNAVAILABLE: busy), since 2025-12-31T23:59:00.000Z.",
         "1 record is in quarantine; see `memspool quarantine list`.",
       ],
       queue: { depth: 1, quarantined: 1 },
-      ingester: { delayed: { until: "2026-01-01T00:00:00.000Z", failures: 3 } },
+      ingester: {
+        delayed: {
+          reason: "busy",
+          since: "2025-12-31T23:59:00.000Z",
+          until: "2026-01-01T00:00:00.000Z",
+          failures: 3,
+        },
+      },
     });
-    bench.ingesterView = { ...IDLE, delayed: { ...delayed, failures: 1 } };
+    bench.ingesterView = { ...IDLE, delayed: { ...delayed, reason: "", failures: 1 } };
     bench.setAside(other);
     expect((await bench.memory.status()).reasons).toEqual([
-      "The ingester waits after a failure (STORE_UNAVAILABLE).",
+      "The ingester waits after a failure (STORE_UNAVAILABLE), since 2025-12-31T23:59:00.000Z.",
       "2 records are in quarantine; see `memspool quarantine list`.",
     ]);
   });
