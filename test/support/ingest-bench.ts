@@ -102,8 +102,8 @@ export class IngestBench {
 }
 
 /** Waits for a condition, within a bound that only a failure reaches. */
-export function until(condition: () => void | Promise<void>): Promise<void> {
-  return vi.waitFor(condition, { timeout: 15_000, interval: 10 });
+export function until(condition: () => void | Promise<void>, timeoutMs = 15_000): Promise<void> {
+  return vi.waitFor(condition, { timeout: timeoutMs, interval: 10 });
 }
 
 /** A promise with its resolve. */
