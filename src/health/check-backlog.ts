@@ -18,13 +18,16 @@ export function judgeBacklog(status: Pick<StatusReport, "ingester" | "queue">): 
   const full = isFull ? `; the queue is full, ${WHEN_FULL[overflow]}` : "";
   const detail = `${waiting}, the oldest for ${Math.round(oldest_age_ms / 1_000)} s${full}`;
   const { delayed } = status.ingester;
-  if (!isFull && oldest_age_ms <= BACKLOG_AGE_MS_MAX) return ok(name, detail);
   if (delayed !== null) {
+    const { code, reason, since, failures } = delayed;
+    const times = failures === 1 ? "a failure" : `${failures} failures`;
+    const what = reason === "" ? code : `${code}: ${reason}`;
     return degraded(
       name,
-      `${detail}; the ingester waits after ${delayed.failures} failures (${delayed.code})`,
+      `${detail}; the ingester waits after ${times} (${what}), since ${since}`,
       "The records are safe in the queue. Look the code up in docs/ERRORS.md and mend its cause.",
     );
   }
+  if (!isFull && oldest_age_ms <= BACKLOG_AGE_MS_MAX) return ok(name, detail);
   return degraded(name, detail, "See whether a server runs; or run: memspool drain");
 }
