@@ -4,19 +4,29 @@ import type { SpotCheck } from "../memory/spot-check.ts";
 import type { StoreCheck } from "../store/memory-store.ts";
 import { degraded, failing, ok } from "./check-result.ts";
 
+export interface StoreFailure {
+  readonly message: string;
+  readonly retryable: boolean;
+  readonly details?: Readonly<Record<string, unknown>>;
+}
+
+/** Why a store is away that no waiting brings back, as in store/sqlite/errors.ts. */
+const LASTING: ReadonlySet<unknown> = new Set(["corrupt", "notadb", "schema", "foreign"]);
+
 export type StoreAnswer =
   | { readonly checks: readonly StoreCheck[]; readonly sample: SpotCheck }
   /** It could not be asked. */
-  | { readonly error: { readonly message: string; readonly retryable: boolean } }
+  | { readonly error: StoreFailure }
   /** It is not there; what was acknowledged may be in the queue. */
   | { readonly absent: true; readonly sample: SpotCheck };
 
 export function judgeStore(answer: StoreAnswer): HealthCheck {
   const name = "store";
   if ("error" in answer) {
-    const { message, retryable } = answer.error;
+    const { message, retryable, details } = answer.error;
+    const passes = retryable && !LASTING.has(details?.reason);
     const advice = "Captures stay safe in the queue meanwhile; see docs/ERRORS.md for the code.";
-    return retryable ? degraded(name, message, advice) : failing(name, message, advice);
+    return passes ? degraded(name, message, advice) : failing(name, message, advice);
   }
   const bad = "absent" in answer ? [] : answer.checks.filter((check) => !check.ok);
   if (bad.length > 0) {

@@ -148,6 +148,10 @@ describe("store", () => {
     const away = { message: "busy", retryable: true };
     expect(judgeStore({ error: away }).status).toBe("degraded");
     expect(judgeStore({ error: { ...away, retryable: false } }).status).toBe("failing");
+    const because = (reason: string) => judgeStore({ error: { ...away, details: { reason } } });
+    expect(because("busy").status).toBe("degraded");
+    expect(because("corrupt").status).toBe("failing"); // no waiting mends it
+    expect(because("notadb").status).toBe("failing");
     const sample = { lookedFor: 2, nowhere: 0 };
     expect(judgeStore({ absent: true, sample }).status).toBe("ok");
   });
