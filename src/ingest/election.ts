@@ -35,6 +35,7 @@ export class Election {
   #lease: Lease | undefined;
   #timer: NodeJS.Timeout | undefined;
   #trying: Promise<void> | undefined;
+  #releasing: Promise<void> | undefined;
   #stopped = false;
   #obstacle: string | undefined;
 
@@ -73,7 +74,8 @@ export class Election {
     const lease = this.#lease;
     this.#lease = undefined;
     // ENOTACQUIRED, ERELEASED, ENOENT: the lease was lost before we gave it back.
-    await lease?.release().catch(() => {});
+    if (lease !== undefined) this.#releasing = lease.release().catch(() => {});
+    await this.#releasing;
   }
 
   /** Gives the lease back, if held. Idempotent. */

@@ -131,6 +131,17 @@ describe("Election", () => {
     await until(() => expect(said).toEqual(["one elected"]));
   });
 
+  it("I7: stopping waits for a lease that is being given back already", async () => {
+    const { layout, candidate } = bench();
+    const one = candidate("one");
+    await one.try();
+    const order: string[] = [];
+    const resigning = one.resign().then(() => order.push("given back"));
+    await Promise.all([resigning, one.stop().then(() => order.push("stopped"))]);
+    expect(order).toEqual(["given back", "stopped"]);
+    expect(existsSync(layout.leasePath)).toBe(false);
+  });
+
   it("I7: stopping gives the lease back, also one that was just being taken, and is idempotent", async () => {
     const { layout, said, candidate } = bench();
     const one = candidate("one");
