@@ -16,6 +16,7 @@ const END = "<!-- crash table: end -->";
 const RIGS = [
   "test/crash",
   "test/model",
+  "test/pressure/adversaries",
   "test/store/replace-database.test.ts",
   "test/memory/rebuild/rebuild-crash.test.ts",
 ];

@@ -19,6 +19,12 @@ const PROGRAMS = [
     without: "the test on a file system without hard links is skipped",
   },
   {
+    name: "mkfs.ext4",
+    debianPackage: "e2fsprogs",
+    needed: process.platform === "linux",
+    without: "tests of the quota on a small file system of their own are skipped",
+  },
+  {
     name: "zsh",
     debianPackage: "zsh",
     needed: process.platform === "linux",

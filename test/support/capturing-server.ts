@@ -25,10 +25,16 @@ export class ServerProcess {
     });
   }
 
-  static async start(home: string, env: Record<string, string> = {}): Promise<ServerProcess> {
+  /** @param under a command that runs the program that it is given, such as one that limits it */
+  static async start(
+    home: string,
+    env: Record<string, string> = {},
+    under: readonly string[] = [],
+  ): Promise<ServerProcess> {
+    const [command = "", ...args] = [...under, process.execPath, BUILT_ENTRY, "serve"];
     const transport = new StdioClientTransport({
-      command: process.execPath,
-      args: [BUILT_ENTRY, "serve"],
+      command,
+      args,
       env: {
         PATH: process.env.PATH ?? "",
         MEMSPOOL_HOME: home,

@@ -13,7 +13,7 @@ export function rounds(short: number, long: number): number {
 }
 
 export interface CrashRow {
-  /** One of the seven rigs, such as "die at every step". */
+  /** The rig, such as "die at every step". */
   readonly rig: string;
   readonly operation: string;
   readonly fault: string;

@@ -1,6 +1,6 @@
 /** File systems that are really small or really strange, mounted for one test. */
 import { spawnSync } from "node:child_process";
-import { statfsSync, writeFileSync } from "node:fs";
+import { statfsSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { onTestFinished, type TestContext } from "vitest";
 import { freshDirectory } from "./fresh-directory.ts";
@@ -22,12 +22,30 @@ export function smallDisk(context: TestContext, options: string): string {
  * @returns where it is mounted
  */
 export function fatDisk(context: TestContext): string {
-  const image = join(freshDirectory(), "fat.img");
-  writeFileSync(image, Buffer.alloc(8 * 1_048_576));
-  const made = spawnSync("mkfs.vfat", [image], { encoding: "utf8" });
-  if (made.status !== 0) skip(context, "mkfs.vfat is not installed");
+  return loopDisk(context, 8, "vfat", ["mkfs.vfat"]);
+}
+
+/**
+ * An ext4 of its own with a journal, on a loop device; nothing of it is reserved for the super-user.
+ * @returns where it is mounted
+ */
+export function ext4Disk(context: TestContext, sizeMib: number): string {
+  return loopDisk(context, sizeMib, "ext4", ["mkfs.ext4", "-q", "-F", "-m", "0"]);
+}
+
+function loopDisk(
+  context: TestContext,
+  sizeMib: number,
+  type: string,
+  [program, ...args]: [string, ...string[]],
+): string {
+  const image = join(freshDirectory(), "disk.img");
+  writeFileSync(image, "");
+  truncateSync(image, sizeMib * 1_048_576);
+  const made = spawnSync(program, [...args, image], { encoding: "utf8" });
+  if (made.status !== 0) skip(context, `${program} is not installed`);
   const directory = freshDirectory();
-  mountOrSkip(context, ["-t", "vfat", "-o", "loop", image, directory], directory);
+  mountOrSkip(context, ["-t", type, "-o", "loop", image, directory], directory);
   return directory;
 }
 
