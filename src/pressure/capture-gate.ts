@@ -161,10 +161,18 @@ export class CaptureGate implements Gate {
       asked.refuse(reason);
       this.#serve();
     });
+    this.#tellWho();
   }
 
   #leaveLine({ request }: Asked): void {
     this.#lineBytes -= request.bytes;
+    this.#tellWho();
+  }
+
+  /** Whoever is first in the line is what the spool has no room for. */
+  #tellWho(): void {
+    const first = this.#line.first;
+    this.#parts.guard.waitsFor(first === undefined ? 0 : envelopeBytes(first.request.bytes));
   }
 
   /** The delay is over: what the disk says now counts. */
@@ -190,12 +198,15 @@ export class CaptureGate implements Gate {
     admit({ done });
   }
 
-  #refuse({ refuse }: Asked, reason: RefusalReason): void {
+  #refuse({ refuse, request }: Asked, reason: RefusalReason): void {
     const { guard, settings } = this.#parts;
     this.#refused = { ...this.#refused, [reason]: this.#refused[reason] + 1 };
     this.#warnings.meet(WARNED_AS[reason]);
     const ofSpool = reason === "quota" || reason === "line";
-    if (ofSpool) guard.heldUp("refused");
+    if (ofSpool) {
+      guard.hadNoRoomFor(envelopeBytes(request.bytes));
+      guard.heldUp("refused");
+    }
     const why = ofSpool ? guard.facts().reason : "";
     refuse(backpressure(reason, retryAfterMs(reason, settings.waitMs), why));
   }

@@ -6,7 +6,8 @@
  *      ▲                    │ ▲                                               │
  *      └── use ≤ soft − 5 ──┘ └──── use < hard, ≤ hard − 5, and disk free ────┘
  *
- * Guarantees: the same facts lead to the same state, whoever asks. While nothing can be trimmed a state
+ * Guarantees: the same facts lead to the same state, whoever asks. For hard, use is with the capture
+ * that waits for room: without it, records that are not let in would keep use just below the limit. While nothing can be trimmed a state
  * is left only HYSTERESIS_POINTS below where it began, so that it does not flap around a limit. Where
  * something can be, or just was, use at or under soft is enough: trimming stops right there, and soft
  * would latch. Archive files that stay for TRIM_GRACE_MS while use is over soft count as not trimmable
@@ -43,6 +44,8 @@ export interface SpoolLoad {
   readonly usage: SpoolUsage;
   /** What this process has appended, or is about to, that the look does not count. */
   readonly ownBytes: number;
+  /** What waits for room here: with it the limit is reached. 0 if nothing does. */
+  readonly wantedBytes?: number;
   /** Of the archive, what can not be trimmed because the store lacks a record; 0 where unknown. */
   readonly heldBackBytes: number;
   /** Of the clock's monotonic time. */
@@ -136,6 +139,11 @@ export function overSoft(load: SpoolLoad, limits: SpoolLimits): boolean {
   return usedOf(load) > pctBytes(limits, limits.softPct);
 }
 
+/** Whether hard, once it is there, would stay. */
+export function holdsHard(load: SpoolLoad, limits: SpoolLimits): boolean {
+  return usedOf(load) > pctBytes(limits, leavingPct(limits.hardPct));
+}
+
 function nextState(
   previous: SpoolState,
   load: SpoolLoad,
@@ -164,7 +172,7 @@ function isQuiet(sinceMs: number | undefined, nowMs: number): boolean {
 }
 
 function isAtHard(load: SpoolLoad, limits: SpoolLimits): boolean {
-  return usedOf(load) >= pctBytes(limits, limits.hardPct);
+  return usedOf(load) + (load.wantedBytes ?? 0) >= pctBytes(limits, limits.hardPct);
 }
 
 function usedOf({ usage, ownBytes }: SpoolLoad): number {

@@ -6,11 +6,11 @@
  *
  * Guarantees: an own append counts at once. A look counts it instead of, not beside, this: who was
  * over before the look began, and who the look found pending, is not counted here any more. What can
- * not be told is counted too much until the next look, never too little. State is judged anew at each
- * look, each append and each question. Each transition is one `backpressure_changed`; the way back to
- * normal is one `backpressure_cleared`. Nothing is judged before the first look, and nothing any more
- * once all looks have failed for BLIND_MS: what is in use only grows then, and would hold captures up
- * for ever.
+ * not be told is counted too much until the next look, never too little. Who waits for room counts as
+ * if it were there: with it, the limit is reached. State is judged anew at each look, each append and
+ * each question. Each transition is one `backpressure_changed`; the way back to normal is one
+ * `backpressure_cleared`. Nothing is judged before the first look, and nothing any more once all looks
+ * have failed for BLIND_MS: what is in use only grows then, and would hold captures up for ever.
  */
 import type { Events } from "../events/catalogue.ts";
 import type { Clock } from "../platform/clock.ts";
@@ -19,6 +19,7 @@ import type { SpoolAdmission } from "./admission.ts";
 import { OwnAppends, type SeenUlids } from "./own-appends.ts";
 import type { SpoolFacts } from "./pressure-facts.ts";
 import {
+  holdsHard,
   relievable,
   SPOOL_AT_EASE,
   type SpoolLimits,
@@ -51,6 +52,8 @@ export class SpoolGuard {
   #heldBackBytes = 0;
   #inFlightBytes = 0;
   #inFlightCount = 0;
+  /** Of the capture that waits for room and is the first to get it. */
+  #wantedBytes = 0;
   #heldUp = { delayed: 0, refused: 0 };
 
   constructor(parts: SpoolGuardParts) {
@@ -100,6 +103,22 @@ export class SpoolGuard {
     if (ulid !== undefined) this.#own.add(ulid, bytes, this.#nowMs());
     this.#judge();
     this.#tell();
+  }
+
+  /** The first of those that wait for room wants so much; 0 if nobody waits. */
+  waitsFor(bytes: number): void {
+    if (bytes === this.#wantedBytes) return;
+    this.#wantedBytes = bytes;
+    this.#judge();
+  }
+
+  /** There was no room for one that does not wait: near the limit that makes it hard, too. */
+  hadNoRoomFor(bytes: number): void {
+    const load = this.#load();
+    if (load === undefined || !holdsHard(load, this.#parts.limits)) return;
+    const wanted = this.#wantedBytes;
+    this.waitsFor(wanted + bytes);
+    this.waitsFor(wanted);
   }
 
   /** For {@link backpressure_cleared}: a capture was slowed or refused. */
@@ -158,6 +177,7 @@ export class SpoolGuard {
     return {
       usage: { ...usage, freeBytes, freeInodes },
       ownBytes: bytes,
+      wantedBytes: this.#wantedBytes,
       heldBackBytes: this.#heldBackBytes,
       nowMs: this.#nowMs(),
     };

@@ -83,6 +83,53 @@ describe("capture gate, soft", () => {
   });
 });
 
+describe("capture gate, no room for one more", () => {
+  const changes = (scene: GateScene) =>
+    scene.events.named("backpressure_changed").map(({ from, to }) => `${from} > ${to}`);
+
+  it("P1: one that waits for room makes it hard below the limit, and so it stays for it", async () => {
+    const scene = new GateScene();
+    scene.look(93);
+    const one = scene.enter({ bytes: 8 * MIB });
+    expect(await said([one])).toEqual(["held"]);
+    expect(scene.guard.facts()).toMatchObject({ state: "hard" });
+    scene.look(92.5);
+    expect(await said([one])).toEqual(["held"]);
+    scene.look(91);
+    expect(await said([one])).toEqual(["admitted"]);
+    expect(changes(scene)).toEqual(["normal > soft", "soft > hard", "hard > soft"]);
+  });
+
+  it("P1: when it has waited in vain, what is used decides again", async () => {
+    const scene = new GateScene();
+    scene.look(93);
+    const one = scene.enter({ bytes: 8 * MIB });
+    scene.time.advance(2_000);
+    expect(await said([one])).toEqual(["quota"]);
+    expect(scene.guard.facts().state).toBe("soft");
+    scene.look(99);
+    const other = scene.enter({ bytes: 2 * MIB });
+    scene.time.advance(2_000);
+    expect(await said([other])).toEqual(["quota"]);
+    expect(scene.guard.facts().state).toBe("hard");
+  });
+
+  it("P1: one of low priority that is refused for room makes it hard, near the limit", async () => {
+    const scene = new GateScene();
+    scene.look(99);
+    expect(await said([scene.enter({ priority: "low", bytes: 2 * MIB })])).toEqual(["quota"]);
+    expect(scene.guard.facts().state).toBe("hard");
+    expect(changes(scene)).toEqual(["normal > soft", "soft > hard"]);
+  });
+
+  it("P1: a huge one of low priority says nothing of the others", async () => {
+    const scene = new GateScene();
+    scene.look(92);
+    expect(await said([scene.enter({ priority: "low", bytes: 20 * MIB })])).toEqual(["quota"]);
+    expect(changes(scene)).toEqual(["normal > soft"]);
+  });
+});
+
 describe("capture gate, hard", () => {
   it("P2: refuses low priority at once; the others wait 2 s, then get BACKPRESSURE", async () => {
     const scene = new GateScene();
