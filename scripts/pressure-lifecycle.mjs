@@ -21,10 +21,14 @@ const STORE_AWAY_MS = 5_000;
 const STEP_MS_MAX = 20_000;
 /** Random, so that the archive can not make it much smaller, and no words, which would be indexed. */
 const SIGNS = "!#$%&'()*+,-./:;<=>?@[]^_`{|}~";
-const text = () => Array.from(randomBytes(16_384), (byte) => SIGNS[byte % SIGNS.length]).join("");
+const TEXT_LENGTH = short ? 8_192 : 16_384;
+const text = () =>
+  Array.from(randomBytes(TEXT_LENGTH), (byte) => SIGNS[byte % SIGNS.length]).join("");
 /** An acknowledgement that took longer was held up. */
 const HELD_UP_MS = 250;
 const LANES = 4;
+/** Slow enough that what is pending, which is larger than its copy in the archive, is seen to go. */
+const FILL_PAUSE_MS = short ? 5 : 30;
 
 const SHOWN =
   /^(?:backpressure|archive|trim|store|ingest|pressure|memory|governor|alert|sensor|stalls|leader)_/;
@@ -115,13 +119,16 @@ async function phase(name, play) {
 }
 
 /** Captures, some at a time, until `isOver` says so. */
-async function captureUntil(capture, isOver) {
+async function captureUntil(capture, isOver, count = LANES, pauseMs = 0) {
   const untilMs = performance.now() + STEP_MS_MAX;
   let over = false;
   const lane = async () => {
-    while (!over) await capture();
+    while (!over) {
+      await capture();
+      await pause(pauseMs);
+    }
   };
-  const lanes = Array.from({ length: LANES }, lane);
+  const lanes = Array.from({ length: count }, lane);
   while (!over) {
     over = await isOver();
     if (performance.now() > untilMs) {
@@ -172,9 +179,11 @@ try {
   const began = new Date(startedAtMs).toISOString();
   const { version } = client.getServerVersion() ?? {};
   process.stdout.write(`${began}, memspool ${version}, Node ${process.version}\n`);
-  process.stdout.write(`quota ${QUOTA_MIB} MiB, texts of 16 KiB, ${LANES} at a time\n\n`);
+  process.stdout.write(`quota ${QUOTA_MIB} MiB, texts of ${TEXT_LENGTH / 1_024} KiB\n\n`);
 
-  await phase("captures fill the archive", (capture) => captureUntil(capture, inState("soft")));
+  await phase("captures fill the archive", (capture) =>
+    captureUntil(capture, inState("soft"), 1, FILL_PAUSE_MS),
+  );
   await phase("soft: nothing can be trimmed", (capture) => captureUntil(capture, inState("hard")));
   await phase("hard: low priority, then normal", async (capture) => {
     await Promise.all([1, 2, 3, 4].map(() => capture({ priority: "low" })));

@@ -38,4 +38,4 @@ it("P2: the script plays soft, hard, trim, recovery and a store that is away, an
     /(\d+) acknowledged, (\d+) of them in the store/.exec(stdout) ?? [];
   expect(stored).toBe(acknowledged);
   expect(readdirSync(dir)).toEqual([]);
-});
+}, 90_000);
