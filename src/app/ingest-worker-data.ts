@@ -17,6 +17,7 @@ export function ingestWorkerData(
     trim: {
       quotaBytes: config["spool.quotaMb"] * 1_048_576,
       softPct: config["spool.softPct"],
+      freeBytesMin: config["spool.freeMbMin"] * 1_048_576,
     },
     retention: { days: config["retention.days"], projects: config["retention.projects"] },
   };

@@ -19,6 +19,8 @@ export interface TrimSettings {
   readonly quotaBytes: number;
   /** Percent of the quota. */
   readonly softPct: number;
+  /** Of the disk: below it the archive is trimmed, too. */
+  readonly freeBytesMin: number;
 }
 
 export type ToIngestWorker =

@@ -1,5 +1,6 @@
 /**
- * Trims the done archive: removes its oldest files while the spool uses more than soft.
+ * Trims the done archive: removes its oldest files while the spool uses more than soft, or the disk is
+ * nearly full.
  *
  *   look: use > soft? ──▶ oldest file of an earlier hour ──▶ its ids in the store? ──yes──▶ unlink ──┐
  *     ▲                       ▲                                   └──no──▶ held back, told once      │
@@ -26,7 +27,7 @@ import { lineUlid } from "../queue/archive-member.ts";
 import { type DoneArchive, utcHour } from "../queue/done-archive.ts";
 import type { QueueLayout } from "../queue/layout.ts";
 import { isTrimmableName } from "../queue/spool-meter.ts";
-import { type SpoolUsage, softLimitBytes, usedBytes } from "../queue/spool-usage.ts";
+import { enoughFree, type SpoolUsage, softLimitBytes, usedBytes } from "../queue/spool-usage.ts";
 import type { StoreReader } from "../store/memory-store.ts";
 import { HeldBack, isUnchanged } from "./held-back.ts";
 import type { TrimSettings } from "./ingest-messages.ts";
@@ -114,7 +115,8 @@ export class Trimmer {
   }
 
   /**
-   * Trims until use is at or under soft, nothing trimmable is left, or RUN_MS_MAX has gone by.
+   * Trims until use is at or under soft and the disk has room, nothing trimmable is left, or RUN_MS_MAX
+   * has gone by.
    * Failures of disk and store end it: what they concern stays.
    * @returns whether there may be more to trim
    */
@@ -138,7 +140,7 @@ export class Trimmer {
       const names = this.#candidates();
       usage = await trimming.measure();
       this.#looked(startedMs);
-      run.excess = usedBytes(usage) - softLimitBytes(trimming.quotaBytes, trimming.softPct);
+      run.excess = excessBytes(usage, trimming);
       return run.excess > 0 && (await this.#trim(run, names));
     } catch (error) {
       this.#looked(startedMs);
@@ -260,4 +262,11 @@ export class Trimmer {
     const untold = this.#heldBack.takeUntold();
     if (untold.files > 0) events.emit("trim_held_back", untold);
   }
+}
+
+/** What is over soft, or what the disk lacks for hard to be over: the greater of the two. */
+function excessBytes(usage: SpoolUsage, settings: TrimSettings): number {
+  const { quotaBytes, softPct, freeBytesMin } = settings;
+  const overSoft = usedBytes(usage) - softLimitBytes(quotaBytes, softPct);
+  return Math.max(overSoft, Math.ceil(enoughFree(freeBytesMin)) - usage.freeBytes);
 }

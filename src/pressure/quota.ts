@@ -14,7 +14,7 @@
  * until what is there changes. A disk is free again HYSTERESIS_POINTS percent above its minimum.
  * Does not look at anything and does not act: see queue/spool-meter.ts and capture-gate.ts.
  */
-import { type SpoolUsage, softLimitBytes, usedBytes } from "../queue/spool-usage.ts";
+import { enoughFree, type SpoolUsage, softLimitBytes, usedBytes } from "../queue/spool-usage.ts";
 import type { SpoolState } from "./pressure-facts.ts";
 
 export const HYSTERESIS_POINTS = 5;
@@ -123,12 +123,12 @@ export function spoolReason(state: SpoolState, load: SpoolLoad, limits: SpoolLim
     return `The disk has ${freeInodes} inodes free, less than ${freeInodesMin}.`;
   }
   if (isAtHard(load, limits)) return `${used}, the limit is ${pct} %.`;
-  if (freeBytes < withMargin(freeBytesMin)) {
-    const enough = inMib(withMargin(freeBytesMin));
+  if (freeBytes < enoughFree(freeBytesMin)) {
+    const enough = inMib(enoughFree(freeBytesMin));
     return `The disk has ${inMib(freeBytes)} MiB free; ${enough} are enough.`;
   }
-  if (freeInodes < withMargin(freeInodesMin)) {
-    const enough = Math.ceil(withMargin(freeInodesMin));
+  if (freeInodes < enoughFree(freeInodesMin)) {
+    const enough = Math.ceil(enoughFree(freeInodesMin));
     return `The disk has ${freeInodes} inodes free; ${enough} are enough.`;
   }
   return `${used}; it was at ${pct} %, and that is over at ${leavingPct(pct)} %.`;
@@ -153,7 +153,7 @@ function nextState(
   if (!isDiskFree(load, limits, (min) => min) || isAtHard(load, limits)) return "hard";
   const isLeft = (pct: number) => trimming || usedOf(load) <= pctBytes(limits, leavingPct(pct));
   if (previous === "hard") {
-    if (!isDiskFree(load, limits, withMargin) || !isLeft(limits.hardPct)) return "hard";
+    if (!isDiskFree(load, limits, enoughFree) || !isLeft(limits.hardPct)) return "hard";
   }
   if (overSoft(load, limits)) return "soft";
   return previous === "normal" || isLeft(limits.softPct) ? "normal" : "soft";
@@ -186,10 +186,6 @@ function pctBytes({ quotaBytes }: SpoolLimits, pct: number): number {
 /** A tiny limit is left at half of it: nothing is ever below none. */
 function leavingPct(pct: number): number {
   return Math.max(pct - HYSTERESIS_POINTS, pct / 2);
-}
-
-function withMargin(min: number): number {
-  return min * (1 + HYSTERESIS_POINTS / 100);
 }
 
 /** A number that a person reads: whole from ten on, and never more than there is. */

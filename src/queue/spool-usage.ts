@@ -31,3 +31,8 @@ export function usedBytes(usage: SpoolUsage): number {
 export function softLimitBytes(quotaBytes: number, softPct: number): number {
   return Math.floor((quotaBytes * softPct) / 100);
 }
+
+/** A disk that was nearly full has room again from here on, a little above its minimum. */
+export function enoughFree(min: number): number {
+  return min * 1.05;
+}

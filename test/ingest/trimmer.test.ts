@@ -46,6 +46,23 @@ describe("P3: what is trimmed", () => {
     expect(scene.events.named("archive_trimmed")).toHaveLength(2);
   });
 
+  it("P2: a disk that is nearly full is trimmed for, under soft too, until it has room", async () => {
+    const scene = fourOldFiles();
+    const measured = (freeBytes: number) =>
+      scene.trimmer(1_000 * KB, nodeDurableFsSync, {
+        freeBytesMin: 100 * KB,
+        measure: async () => usageOf({ doneBytes: 50 * KB, freeBytes }),
+      });
+    await measured(105 * KB).run(NOT_STOPPING);
+    expect(scene.names()).toHaveLength(5);
+    await measured(105 * KB - 1).run(NOT_STOPPING);
+    expect(scene.names()).toEqual([OLD(4), OLD(5), OLD(6), CURRENT]);
+    await measured(90 * KB).run(NOT_STOPPING);
+    expect(scene.names()).toEqual([OLD(6), CURRENT]);
+    await measured(0).run(NOT_STOPPING);
+    expect(scene.names()).toEqual([CURRENT]);
+  });
+
   it("P3: one event a run, with what went and what is left, and a report", async () => {
     const scene = fourOldFiles();
     const trimmer = scene.trimmer(25 * KB);

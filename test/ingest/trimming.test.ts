@@ -16,7 +16,7 @@ import { usageOf } from "../support/pressure-facts.ts";
 const POLL_MS = 20;
 const FOR_EVER = () => 1_000_000;
 const DRAIN = { dueOrNot: false };
-const NOTHING_FITS = { quotaBytes: 0, softPct: 90 };
+const NOTHING_FITS = { quotaBytes: 0, softPct: 90, freeBytesMin: 0 };
 const neverAsked = () => Promise.reject(new TypeError("nobody asks the store"));
 const OLD = "20200101-00-a.ndjson.gz";
 

@@ -82,6 +82,7 @@ export class TrimScene {
     const trimming: TrimmingParts = {
       quotaBytes: softBytes,
       softPct: 100,
+      freeBytesMin: 0,
       measure: async () => (await meter.measure()).usage,
       openReader: async () => ({
         lookup: async (ulids) => {
