@@ -26,7 +26,7 @@ export interface CaptureCounts {
   readonly failing: string | undefined;
 }
 
-/** BACKPRESSURE is none: refused by policy, with a state and a reason of its own. */
+/** BACKPRESSURE is none: refused by policy; it counts for want of room alone, and while it lasts. */
 const DISK_CODES: ReadonlySet<string> = new Set<ErrorReport["code"]>([
   "CAPTURE_FAILED",
   "QUEUE_FULL",

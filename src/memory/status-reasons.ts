@@ -8,6 +8,7 @@
  */
 
 import { HYSTERESIS_POINTS } from "../pressure/quota.ts";
+import { RECORD_TEXT_BYTES_MAX } from "../record/limits.ts";
 import type { CaptureCounts } from "./capture.ts";
 import type { StatusReport } from "./memory.ts";
 import { governorReason, memoryReason } from "./pressure-view.ts";
@@ -61,10 +62,18 @@ function blockingReasons(report: Judged, { obstacle, counts }: CaptureFacts): st
       `Captures fail: the queue's directory can not be written (${obstacle}); see \`memspool doctor\`.`,
     );
   }
-  if (counts.failing !== undefined) {
+  if (counts.failing !== undefined && saysMore(counts.failing, report)) {
     reasons.push(`The last capture failed (${counts.failing}); see \`memspool doctor\`.`);
   }
   return reasons;
+}
+
+/** Once every record finds room a refusal for want of it is over; the hard limit is told already. */
+function saysMore(failing: string, { spool, spool_bytes }: Judged): boolean {
+  if (failing !== "BACKPRESSURE" || spool_bytes === null) return true;
+  if (spool.state !== "normal") return spool.state === "soft";
+  const roomBytes = (spool_bytes.quota * spool.hard_pct) / 100 - spool_bytes.used;
+  return roomBytes < RECORD_TEXT_BYTES_MAX;
 }
 
 function pressureReasons(report: Judged): string[] {

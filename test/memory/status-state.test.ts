@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import * as realApp from "../../src/app.ts";
 import { captureObstacle } from "../../src/memory/capture-obstacle.ts";
 import type { HealthReport, StatusReport } from "../../src/memory/memory.ts";
+import { stateAndReasons } from "../../src/memory/status-reasons.ts";
 import type { PressureFacts } from "../../src/pressure/pressure-facts.ts";
 import { freshDirectory } from "../support/fresh-directory.ts";
 import { MemoryBench } from "../support/memory-bench.ts";
@@ -90,6 +91,24 @@ describe("the state and its reasons, pressure first", () => {
     const old = { ...usage, trimmableBytes: 480 * 1_048_576 };
     const { reasons } = await under({ spool: { ...spool, usage: old, state: "soft", reason: "" } });
     expect(reasons[0]).toContain(": raise spool.quotaMb, or see why nothing is ingested;");
+  });
+
+  it("R1: a refusal for want of room is failing while room is short, and told once", async () => {
+    const refused = {
+      obstacle: undefined,
+      counts: { failing: "BACKPRESSURE" },
+      alerts: [],
+    };
+    const judged = async (state: "normal" | "soft" | "hard", usedMib = 0) => {
+      const usage = usageOf({ pendingBytes: usedMib * 1_048_576 });
+      const report = await under({ spool: { ...spool, usage, state, reason: "Why." } });
+      const told = stateAndReasons(report, refused);
+      return [told.state, told.reasons.filter((reason) => /last capture/.test(reason)).length];
+    };
+    expect(await judged("normal")).toEqual(["ok", 0]);
+    expect(await judged("normal", 511.5)).toEqual(["failing", 1]);
+    expect(await judged("soft")).toEqual(["failing", 1]);
+    expect(await judged("hard")).toEqual(["failing", 0]);
   });
 
   it("R1: an alert that stands in the data directory is a reason", async () => {
