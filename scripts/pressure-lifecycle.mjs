@@ -142,6 +142,12 @@ async function captureUntil(capture, isOver, count = LANES, pauseMs = 0) {
 
 const inState = (state) => async () => (await status()).spool.state === state;
 
+/** Hard by the archive alone, not by what is pending and becomes smaller there. */
+async function isHardForGood() {
+  const { spool, queue } = await status();
+  return spool.state === "hard" && queue.depth === 0;
+}
+
 async function isDrained() {
   const { queue } = await status();
   return queue.depth + queue.spilled === 0;
@@ -184,7 +190,7 @@ try {
   await phase("captures fill the archive", (capture) =>
     captureUntil(capture, inState("soft"), 1, FILL_PAUSE_MS),
   );
-  await phase("soft: nothing can be trimmed", (capture) => captureUntil(capture, inState("hard")));
+  await phase("soft: nothing can be trimmed", (capture) => captureUntil(capture, isHardForGood));
   await phase("hard: low priority, then normal", async (capture) => {
     await Promise.all([1, 2, 3, 4].map(() => capture({ priority: "low" })));
     await Promise.all([1, 2, 3, 4].map(() => capture()));

@@ -77,7 +77,7 @@ describe("a store that is locked", () => {
       const { depth, spilled } = locked.queue;
       expect(depth + spilled).toBeGreaterThanOrEqual(whileLocked);
       expect(locked.state).toBe("degraded");
-      expect(locked.reasons[0]).toMatch(/STORE_UNAVAILABLE: busy\), since /);
+      expect(locked.reasons.join(" ")).toMatch(/STORE_UNAVAILABLE: busy\), since /);
       const { since = "" } = locked.ingester.delayed ?? {};
       expect(Date.parse(since)).toBeGreaterThanOrEqual(lockedAtMs);
       const events = loggedEvents(home);
