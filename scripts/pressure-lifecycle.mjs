@@ -21,6 +21,8 @@ const STORE_AWAY_MS = 5_000;
 const STEP_MS_MAX = 20_000;
 /** Random, so that the archive can not make it much smaller, and no words, which would be indexed. */
 const SIGNS = "!#$%&'()*+,-./:;<=>?@[]^_`{|}~";
+/** Five points below the limit, and a little above that. */
+const HARD_IS_LEFT_BYTES = QUOTA_MIB * 1_048_576 * 0.955;
 const TEXT_LENGTH = short ? 8_192 : 16_384;
 const text = () =>
   Array.from(randomBytes(TEXT_LENGTH), (byte) => SIGNS[byte % SIGNS.length]).join("");
@@ -142,10 +144,10 @@ async function captureUntil(capture, isOver, count = LANES, pauseMs = 0) {
 
 const inState = (state) => async () => (await status()).spool.state === state;
 
-/** Hard by the archive alone, not by what is pending and becomes smaller there. */
+/** Hard that lasts: by the archive alone, above where hard is left, and nothing pending in it any more. */
 async function isHardForGood() {
-  const { spool, queue } = await status();
-  return spool.state === "hard" && queue.depth === 0;
+  const { spool, spool_bytes, queue } = await status();
+  return spool.state === "hard" && queue.depth === 0 && spool_bytes.done > HARD_IS_LEFT_BYTES;
 }
 
 async function isDrained() {
