@@ -192,10 +192,11 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     await Promise.all([queue.close(), host.stop(), store.close()]);
   };
   const { storeFile, transcriptsDir } = paths;
+  const gated = gatedQueue(queue, gate);
   const transferParts = {
     ...{ config, layout, clock, storeFile, transcriptsDir, store, memory, privacy },
-    rawQueue: gatedQueue(queue, gate),
-    queue: privateQueue(gatedQueue(queue, gate), privacy),
+    rawQueue: gated,
+    queue: privateQueue(gated, privacy),
   };
   return Object.freeze({
     ...transfers({ ...transferParts, drain, events }),

@@ -123,8 +123,8 @@ function eventView({ time, severity, code, message }: Signal): EventView {
 }
 
 /**
- * A look alone may show less: a server keeps its state until use is well below the limit, and looks
- * every 15 s at least.
+ * A look alone may show less: a server keeps its state until use is well below the limit, and until
+ * its own next look.
  */
 const REASONS: Readonly<Record<"normal" | "soft" | "hard", string>> = {
   normal: "",
